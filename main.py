@@ -1,0 +1,112 @@
+"""The function: a CloudEvent from Pub/Sub in; raise is "deliver again", return is "acknowledged".
+
+Deployed as a Cloud Function (2nd gen) with the entry point `handle`. Settings and clients are made by the first
+request of an instance and kept; secrets are read at every run.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import traceback
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import functions_framework
+from cloudevents.http import CloudEvent
+from flask import has_request_context, request
+
+from pipeline import actions, log, requests, settings
+from pipeline.budget import Budget
+from pipeline.cloud import Clients, Cloud
+from pipeline.errors import FunctionCrashed, MessageRejected, PipelineError
+
+
+@cache
+def clients() -> Clients:
+    """The settings, contracts and clients of this instance. Raises SettingsInvalid, ContractInvalid; then not kept."""
+    return Clients(settings.from_environment())
+
+
+@functions_framework.cloud_event
+def handle(event: CloudEvent) -> None:
+    """Carry out one message within the time budget.
+
+    Returns where it was carried out, or can never be (then it is on the rejected topic). Raises a PipelineError where
+    it may succeed later; the error is logged here and says nothing about rows or keys.
+    """
+    data: dict[str, Any] = event.data if isinstance(event.data, dict) else {}
+    envelope = data.get("message")
+    message: dict[str, Any] = envelope if isinstance(envelope, dict) else {}
+    message_id = str(message.get("messageId") or message.get("message_id") or event.get("id"))
+    with log.bound(trace=_trace(), message_id=message_id, execution_id=_execution()):
+        log.emit("run.started")
+        failure: PipelineError | None = None
+        try:
+            _run(message, message_id)
+        except PipelineError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001  # a defect: its text may quote a row, so only its place is told
+            failure = FunctionCrashed(f"{type(error).__name__} at {_place(error)}.")
+            log.emit("run.crashed", str(failure), code=failure.code)
+        if failure is not None:
+            log.emit("run.failed", str(failure), code=failure.code, retryable=failure.retryable)
+            raise failure.with_traceback(None) from None
+        log.emit("run.completed")
+
+
+def _run(message: dict[str, Any], message_id: str) -> None:
+    cloud = Cloud(clients(), Budget.of(clients().settings.time_budget_seconds))
+    try:
+        asked = requests.read(
+            _data(message),
+            message_id=message_id,
+            published=_published(message),
+            now=datetime.now(UTC),
+            known=list(cloud.clients.datasets),
+            max_age=timedelta(hours=cloud.settings.max_message_age_hours),
+        )
+        actions.carry_out(asked, cloud)
+    except PipelineError as error:
+        actions.alarm(error)
+        if error.retryable:
+            raise
+        actions.reject(_raw(message), message_id, error, cloud)
+
+
+def _raw(message: dict[str, Any]) -> str:
+    data = message.get("data") or ""
+    return data if isinstance(data, str) else ""
+
+
+def _data(message: dict[str, Any]) -> bytes:
+    try:
+        return base64.b64decode(_raw(message), validate=True)
+    except (binascii.Error, ValueError):
+        raise MessageRejected("The message's data is not base64, as Pub/Sub sends it.") from None
+
+
+def _published(message: dict[str, Any]) -> datetime:
+    try:
+        instant = datetime.fromisoformat(str(message.get("publishTime") or message.get("publish_time")))
+        return instant.astimezone(UTC)
+    except ValueError:
+        raise MessageRejected("The message has no publish time, as Pub/Sub sets it; was it made by hand?") from None
+
+
+def _trace() -> str:
+    header = request.headers.get("X-Cloud-Trace-Context", "") if has_request_context() else ""
+    found = re.match(r"([0-9a-f]{32})", header)
+    return f"projects/{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/traces/{found[1]}" if found else ""
+
+
+def _execution() -> str | None:
+    return request.headers.get("Function-Execution-Id") if has_request_context() else None
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames[-4:]))

@@ -1,0 +1,98 @@
+"""Everything that an action needs of the outside, built from settings once and handed down."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Final
+
+from pipeline import archive, contracts
+from pipeline.archive import Bucket
+from pipeline.budget import Budget
+from pipeline.contracts import Dataset
+from pipeline.credentials import Credentials
+from pipeline.partner import Server
+from pipeline.records import Records
+from pipeline.settings import Settings
+from pipeline.source import Source
+from pipeline.topic import Topics
+
+VERSION: Final = "0.1.0"
+
+
+class Clients:
+    """The clients and contracts of one process; made once, used by every invocation of a warm instance."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.datasets: Mapping[str, Dataset] = contracts.load(settings.contracts_directory)
+        self.source = Source(settings)
+        self.credentials = Credentials(settings)
+        self.topics = Topics(settings)
+
+    @cached_property
+    def storage(self) -> archive.Client:
+        """The Cloud Storage client, made on first use."""
+        return archive.client(self.settings)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One invocation's view: the clients, its time budget, and a name of its own for what it writes."""
+
+    clients: Clients
+    budget: Budget
+    attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        return self.clients.settings
+
+    @property
+    def source(self) -> Source:
+        """The warehouse."""
+        return self.clients.source
+
+    @property
+    def topics(self) -> Topics:
+        """Pub/Sub."""
+        return self.clients.topics
+
+    @property
+    def credentials(self) -> Credentials:
+        """Secret Manager."""
+        return self.clients.credentials
+
+    @cached_property
+    def archive(self) -> Bucket:
+        """The bucket of CSV and sealed files."""
+        return Bucket(self.clients.storage, self.settings.archive_bucket, self.budget)
+
+    @cached_property
+    def records(self) -> Records:
+        """The records bucket."""
+        return Records(Bucket(self.clients.storage, self.settings.records_bucket, self.budget))
+
+    def now(self) -> datetime:
+        """This machine's time, for what records say of themselves; rows are judged by the warehouse's clock."""
+        return datetime.now(UTC)
+
+    def dataset(self, name: str) -> Dataset:
+        """The contract of a dataset that is known to have one."""
+        return self.clients.datasets[name]
+
+    def partner(self) -> Server:
+        """The partner's server with the keys of this moment. Raises CredentialsUnavailable."""
+        settings = self.settings
+        return Server(
+            host=settings.sftp_host,
+            port=settings.sftp_port,
+            user=settings.sftp_user,
+            directory=settings.sftp_directory,
+            key=self.credentials.read(settings.sftp_key_secret, self.budget).value,
+            host_keys=self.credentials.read(settings.sftp_host_keys_secret, self.budget).value,
+        )

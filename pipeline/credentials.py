@@ -1,0 +1,79 @@
+"""Secrets: the only importer of Secret Manager. Read at each run, so that a new version counts without a redeploy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import google_crc32c
+import grpc
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.cloud import secretmanager
+from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
+
+from pipeline.budget import Budget
+from pipeline.errors import CredentialsUnavailable
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The value of the latest version; never shown by repr. `version` is its number."""
+
+    name: str
+    version: str
+    value: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The value as text without a final line break, as passphrases are kept."""
+        return self.value.decode("utf-8").rstrip("\r\n")
+
+
+class Credentials:
+    """Reads secrets of one project; the client is made on first use and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._project = settings.google_cloud_project
+        self._grpc = settings.secret_manager_emulator_host
+        self._client_made: secretmanager.SecretManagerServiceClient | None = None
+
+    def read(self, name: str, budget: Budget) -> Secret:
+        """The latest version. Raises CredentialsUnavailable with what to do, OutOfTime."""
+        path = f"projects/{self._project}/secrets/{name}"
+        try:
+            answer = self._client.access_secret_version(
+                name=f"{path}/versions/latest", timeout=budget.left(30), retry=None
+            )
+        except api.NotFound:
+            raise CredentialsUnavailable(
+                f"{path} has no version; add one with: gcloud secrets versions add {name} --data-file=FILE."
+            ) from None
+        except api.FailedPrecondition:
+            raise CredentialsUnavailable(
+                f"The latest version of {path} is disabled or destroyed; enable it, or add a new one."
+            ) from None
+        except api.PermissionDenied:
+            raise CredentialsUnavailable(
+                f"Access to {path} is denied; the function's account needs secretAccessor on it."
+            ) from None
+        except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
+            raise CredentialsUnavailable(f"Secret Manager cannot give {path}: {type(error).__name__}.") from None
+        value = bytes(answer.payload.data)
+        if answer.payload.data_crc32c != int.from_bytes(google_crc32c.Checksum(value).digest(), "big"):
+            raise CredentialsUnavailable(f"{path} arrived damaged: its checksum differs.")
+        if not value.strip():
+            raise CredentialsUnavailable(f"The latest version of {path} is empty; add one with the value.")
+        return Secret(name, answer.name.rsplit("/", 1)[-1], value)
+
+    @property
+    def _client(self) -> secretmanager.SecretManagerServiceClient:
+        if self._client_made is None:
+            self._client_made = (
+                secretmanager.SecretManagerServiceClient(
+                    transport=SecretManagerServiceGrpcTransport(channel=grpc.insecure_channel(self._grpc))
+                )
+                if self._grpc
+                else secretmanager.SecretManagerServiceClient()
+            )
+        return self._client_made

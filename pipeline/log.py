@@ -1,0 +1,143 @@
+"""Structured events, one JSON line each on stdout, as Cloud Logging reads them.
+
+An event has a name from the table below, its fields (dataset, window, revision, rows, bytes, seconds ...), and what
+was bound for the run: message, execution and trace. Never row data, never key material: values come from our own
+sentences and counters alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, Literal
+
+from pipeline.errors import PipelineError
+
+Severity = Literal["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"]
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What an event means to the person on call; `alert` says that Terraform has an alert policy on it."""
+
+    severity: Severity
+    meaning: str
+    alert: bool = False
+
+
+def _stage(what: str, failed: Severity = "ERROR") -> dict[str, Event]:
+    return {
+        "started": Event("INFO", f"{what} begins."),
+        "completed": Event("INFO", f"{what} is done; rows, bytes and seconds are in the event."),
+        "failed": Event(failed, f"{what} stopped; code says why, retryable says whether it is tried again."),
+    }
+
+
+_STAGES: Final[Mapping[str, Mapping[str, Event]]] = {
+    "plan": _stage("Counting the window at one snapshot", "WARNING"),
+    "seal": _stage("Extracting, checking, archiving, signing and encrypting", "WARNING"),
+    "upload": _stage("Sending the sealed file and confirming it", "WARNING"),
+    "fanout": _stage("Publishing one message for each delivery", "WARNING"),
+    "certify": _stage("Certifying a window from the source to the partner", "WARNING"),
+    "collect": _stage("Fetching what the partner returned", "WARNING"),
+    "keys": _stage("Looking at keys and host keys", "WARNING"),
+}
+
+EVENTS: Final[Mapping[str, Event]] = {
+    **{f"{stage}.{end}": event for stage, ends in _STAGES.items() for end, event in ends.items()},
+    "run.started": Event("INFO", "A message was received."),
+    "run.completed": Event("INFO", "The message was carried out and is acknowledged."),
+    "run.failed": Event("ERROR", "The message failed and is delivered again; code and message say why.", alert=True),
+    "run.crashed": Event("CRITICAL", "A defect of ours stopped the run; the place is named, no data.", alert=True),
+    "message.rejected": Event("ERROR", "A message that can never succeed went to the rejected topic.", alert=True),
+    "source.late": Event("WARNING", "The warehouse has not finished the window; it is tried again.", alert=True),
+    "rows.refused": Event("ERROR", "Rows break the contract; the delivery is refused and nothing sent.", alert=True),
+    "archive.damaged": Event("CRITICAL", "An archived object or a record is not what was written.", alert=True),
+    "partner.untrusted": Event("CRITICAL", "The partner's server showed a host key that is not pinned.", alert=True),
+    "delivery.empty": Event("INFO", "The window has no rows; recorded, nothing is sent."),
+    "delivery.unchanged": Event("INFO", "The window was delivered before; nothing was done."),
+    "delivery.completed": Event("NOTICE", "Every part of the delivery is at the partner."),
+    "window.certified": Event("NOTICE", "Source, records, archive and partner agree on the window."),
+    "window.missing": Event("ERROR", "A window has rows at the source and no delivery; it is republished.", alert=True),
+    "window.late_rows": Event("WARNING", "Rows arrived after the window was delivered.", alert=True),
+    "window.mismatch": Event("CRITICAL", "Archived objects differ from their records.", alert=True),
+    "window.unconfirmed": Event("WARNING", "The partner does not list the file, or its listing is closed to us."),
+    "window.republished": Event("WARNING", "A hole was found and its window was published again.", alert=True),
+    "returns.error": Event("ERROR", "The partner returned an error file.", alert=True),
+    "returns.received": Event("NOTICE", "The partner returned a file; it is archived."),
+    "key.expiring": Event("WARNING", "A key expires soon: days_left is 30, 14, 7, 1 or less.", alert=True),
+    "key.unusable": Event("CRITICAL", "A key is expired, revoked or cannot do its work.", alert=True),
+    "key.usable": Event("INFO", "A key was looked at and is usable; days_left is in the event."),
+    "hostkey.changed": Event("CRITICAL", "A pinned host key is not what the server shows.", alert=True),
+}
+
+ALERTS: Final[tuple[str, ...]] = tuple(name for name, event in EVENTS.items() if event.alert)
+
+_NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, Value]] = ContextVar("bound", default=_NOTHING)
+_trace: ContextVar[str] = ContextVar("trace", default="")
+
+
+@contextmanager
+def bound(*, trace: str = "", **labels: Value) -> Iterator[None]:
+    """Put these labels on every event of the block; `trace` is the full resource name of the request's trace."""
+    labels_token = _bound.set({**_bound.get(), **labels})
+    trace_token = _trace.set(trace or _trace.get())
+    try:
+        yield
+    finally:
+        _bound.reset(labels_token)
+        _trace.reset(trace_token)
+
+
+def emit(name: str, message: str | None = None, /, **fields: Value) -> None:
+    """Write one event of the table; its severity comes from there. Raises KeyError for a name that is not in it."""
+    event = EVENTS[name]
+    line: dict[str, object] = {
+        "severity": event.severity,
+        "message": message or event.meaning,
+        "event": name,
+        "time": datetime.now(UTC).isoformat(),
+        **{key: value for key, value in {**_bound.get(), **fields}.items() if value is not None},
+    }
+    labels = {key: str(value) for key, value in _bound.get().items() if value is not None}
+    if labels:
+        line["logging.googleapis.com/labels"] = labels
+    if trace := _trace.get():
+        line["logging.googleapis.com/trace"] = trace
+    sys.stdout.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a stage counted; added to its `completed` event."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def add(self, **values: Value) -> None:
+        """Remember these figures for the stage's last event."""
+        self.values.update(values)
+
+
+@contextmanager
+def stage(name: str, **fields: Value) -> Iterator[Figures]:
+    """Emit `name.started`, then `name.completed` with figures and seconds, or `name.failed` with the error's code."""
+    began = time.monotonic()
+    figures = Figures()
+    emit(f"{name}.started", **fields)
+    try:
+        yield figures
+    except PipelineError as error:
+        seconds = round(time.monotonic() - began, 3)
+        emit(f"{name}.failed", str(error), **fields, code=error.code, retryable=error.retryable, seconds=seconds)
+        raise
+    emit(f"{name}.completed", **fields, **figures.values, seconds=round(time.monotonic() - began, 3))

@@ -1,0 +1,204 @@
+"""Message -> Request: strict reading, pure, every refusal a sentence that says how to mend the message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import MessageRejected
+from pipeline.window import Slot, Window, rfc3339
+
+MAX_HOURS: Final = 92 * 24
+"""Longest window of one message: a quarter. Longer backfills are several messages."""
+
+Action = Literal["deliver", "certify", "collect", "keys"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a message asks for.
+
+    `window` is whole hours; None for certify means the hours that certify looks back over. `cause` is the id of the
+    message that people or the scheduler published, carried through fan-out, so that `resend` and `revise` happen once
+    however often their message arrives. `revision` and `part` are set on messages that the pipeline publishes itself.
+    """
+
+    action: Action
+    cause: str
+    datasets: tuple[str, ...]
+    window: Window | None = None
+    resend: bool = False
+    revise: bool = False
+    full: bool = False
+    revision: int | None = None
+    part: int | None = None
+
+    def slots(self) -> list[Slot]:
+        """Every dataset in every hour of the window, hour by hour."""
+        if self.window is None:
+            return []
+        return [Slot(dataset, hour) for hour in self.window.hours() for dataset in self.datasets]
+
+
+class _Bounds(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    start: str
+    end: str
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    action: Action = "deliver"
+    window: _Bounds | None = None
+    datasets: Annotated[list[str], Field(min_length=1)] | None = None
+    resend: bool = False
+    revise: bool = False
+    full: bool = False
+    cause: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    revision: Annotated[int, Field(ge=1)] | None = None
+    part: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> _Payload:
+        if self.resend and self.revise:
+            raise ValueError('"resend" sends the same bytes again, "revise" extracts anew: ask for one of them')
+        if (self.resend or self.revise) and self.window is None:
+            raise ValueError('"resend" and "revise" need a "window", so that no one repeats the wrong hour')
+        if self.action != "deliver" and (self.resend or self.revise or self.part or self.revision):
+            raise ValueError(f'"resend", "revise", "revision" and "part" do not go with "action": "{self.action}"')
+        if self.action in ("collect", "keys") and (self.window or self.datasets):
+            raise ValueError(f'"action": "{self.action}" takes neither "window" nor "datasets"')
+        if self.full and self.action != "certify":
+            raise ValueError('"full" goes with "action": "certify" only')
+        if self.part and not self.revision:
+            raise ValueError('"part" needs the "revision" that it is a part of')
+        return self
+
+
+def read(
+    data: bytes, *, message_id: str, published: datetime, now: datetime, known: Collection[str], max_age: timedelta
+) -> Request:
+    """The request that a message carries; empty data and `{}` mean the last full hour before `published`.
+
+    `known` are the datasets that have a contract. Raises MessageRejected for whatever can never succeed: no JSON, an
+    unknown field or dataset, a wrong type, a time without offset, not on the hour, in the future, end before start, a
+    range over MAX_HOURS, or a message older than `max_age`.
+    """
+    if now - published > max_age:
+        raise MessageRejected(
+            f"The message was published at {rfc3339(published)}, more than {max_age} ago, so that its window is no "
+            "longer what anybody waits for; certify finds and republishes what is missing."
+        )
+    payload = _parse(data)
+    unknown = [name for name in payload.datasets or () if name not in known]
+    if unknown:
+        raise MessageRejected(f'"datasets" names {_list(unknown)}; there are contracts for {_list(sorted(known))}.')
+    if len(set(payload.datasets or ())) != len(payload.datasets or ()):
+        raise MessageRejected('"datasets" names a dataset twice; name each once.')
+    window = _window(payload.window, now) if payload.window else None
+    if window is None and payload.action == "deliver":
+        window = Window.last_full_hour_before(published)
+    datasets = tuple(payload.datasets or sorted(known))
+    if payload.revision and (window is None or len(window) != 1 or len(datasets) != 1):
+        raise MessageRejected('"revision" belongs to one dataset in one hour; name one of each.')
+    return Request(
+        action=payload.action,
+        cause=payload.cause or message_id,
+        datasets=datasets,
+        window=window,
+        resend=payload.resend,
+        revise=payload.revise,
+        full=payload.full,
+        revision=payload.revision,
+        part=payload.part,
+    )
+
+
+def message(request: Request, slot: Slot, *, revision: int | None = None, part: int | None = None) -> bytes:
+    """The message that asks for one slot (and one part) of `request`; `read` gives the same cause and flags back."""
+    payload: dict[str, object] = {
+        "window": {"start": rfc3339(slot.window.start), "end": rfc3339(slot.window.end)},
+        "datasets": [slot.dataset],
+        "cause": request.cause,
+    }
+    flags: Mapping[str, object] = {"resend": request.resend, "revise": request.revise}
+    numbers: Mapping[str, object] = {"revision": revision or request.revision, "part": part}
+    payload |= {name: value for name, value in {**flags, **numbers}.items() if value}
+    return json.dumps(payload).encode()
+
+
+def _parse(data: bytes) -> _Payload:
+    try:
+        content = json.loads(data.decode("utf-8") or "{}", object_pairs_hook=_no_twins)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, _Twin) else "the data is not JSON in UTF-8"
+        raise MessageRejected(f"The message cannot be read: {reason}. Send a JSON object, or {{}}.") from None
+    if not isinstance(content, dict):
+        raise MessageRejected("The message is JSON, but not an object. Send an object, or {}.")
+    try:
+        return _Payload(**content)
+    except ValidationError as error:
+        fields = ", ".join(name for name in _Payload.model_fields if name not in ("cause", "revision", "part"))
+        problems = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'message'}: "
+            + (
+                f"no such field; there are {fields}"
+                if item["type"] == "extra_forbidden"
+                else item["msg"].removeprefix("Value error, ")
+            )
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise MessageRejected(f"The message cannot be carried out. {'; '.join(problems)}.") from None
+    except TypeError:
+        raise MessageRejected("The message has a field without a usable name.") from None
+
+
+class _Twin(ValueError):
+    pass
+
+
+def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise _Twin("a field stands in it twice")
+    return dict(pairs)
+
+
+def _window(bounds: _Bounds, now: datetime) -> Window:
+    start, end = _instant("start", bounds.start), _instant("end", bounds.end)
+    try:
+        window = Window(start, end)
+    except ValueError as error:
+        raise MessageRejected(
+            f'"window": {error}. Name whole hours, "start" before "end", such as '
+            '{"start": "2026-11-23T13:00:00Z", "end": "2026-11-23T15:00:00Z"}.'
+        ) from None
+    if window.end > now:
+        raise MessageRejected(
+            f'"window" ends at {rfc3339(window.end)}, in the future (now: {rfc3339(now)}); an hour is shared when it '
+            "is over."
+        )
+    if len(window) > MAX_HOURS:
+        raise MessageRejected(
+            f'"window" is {len(window)} hours long; one message may name {MAX_HOURS}. Send several messages.'
+        )
+    return window
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise MessageRejected(f'"window.{name}" is not a time such as "2026-11-23T13:00:00Z".') from None
+    raise MessageRejected(f'"window.{name}" has no offset; end it with Z for UTC, or +01:00.')
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(f'"{name[:60]}"' for name in names)

@@ -1,0 +1,124 @@
+"""From the `sealed` record to the `delivered` record: the archived bytes, and no others, go to the partner."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Final
+
+from pipeline import log, partner
+from pipeline.cloud import VERSION, Cloud
+from pipeline.errors import ArchiveDamaged, ArchiveUnavailable, during
+from pipeline.records import Delivered, Folder, Sealed, Sending
+from pipeline.requests import Request
+from pipeline.window import Delivery
+
+LIFETIME: Final = timedelta(hours=1)
+"""No invocation lives longer: the platform allows 9 minutes to a triggered function, an hour to any other."""
+
+
+def send(delivery: Delivery, sealed: Sealed, request: Request, folder: Folder, cloud: Cloud) -> Delivered | None:
+    """Upload one sealed part, confirm it, and record it; None where that was done before and is not asked for again.
+
+    `folder` is a listing of the slot's records. Raises ArchiveDamaged before anything is sent, PartnerUntrusted,
+    PartnerRefused, PartnerUnavailable, UploadDiffers, ArchiveUnavailable, OutOfTime.
+    """
+    if _settled(delivery, sealed, request, folder, cloud):
+        return None
+    settings, began = cloud.settings, cloud.now()
+    with (
+        during("upload", str(delivery)),
+        log.stage("upload", revision=delivery.revision, part=sealed.part, attempt=cloud.attempt) as figures,
+    ):
+        _still_as_recorded(sealed, cloud)
+        server = cloud.partner()
+        rename = settings.sftp_publish == "rename"
+        if not rename:
+            intent = Sending(created=began, version=VERSION, part=sealed.part, attempt=cloud.attempt)
+            cloud.records.create(delivery, f"sending-{sealed.part}-{cloud.attempt}", intent)
+        with closing(_checked(sealed, cloud)) as pieces:
+            placed = partner.put(
+                pieces, server, sealed.file_name, attempt=cloud.attempt, rename=rename, budget=cloud.budget
+            )
+        figures.add(rows=sealed.rows, bytes=placed.bytes, confirmation=placed.confirmation)
+        record = Delivered(
+            created=cloud.now(),
+            version=VERSION,
+            part=sealed.part,
+            attempt=cloud.attempt,
+            cause=request.cause,
+            began=began,
+            file_name=sealed.file_name,
+            size=placed.bytes,
+            sha256=sealed.sealed.sha256,
+            publish=settings.sftp_publish,
+            confirmation=placed.confirmation,
+            host_key=placed.host_key,
+        )
+        return _recorded(delivery, record, folder, cloud)
+
+
+def _settled(delivery: Delivery, sealed: Sealed, request: Request, folder: Folder, cloud: Cloud) -> bool:
+    """Whether the part is at the partner whole, and this request asks for nothing more.
+
+    An upload under the final name that broke off may have left half a file there, even after another attempt had
+    succeeded: so an attempt that began and has no `delivered` record counts against it, until an attempt that began
+    after the first one must have ended was successful.
+    """
+    numbers = [number for part, number in folder.numbers(delivery.revision, "delivered") if part == sealed.part]
+    if not numbers:
+        return False
+    done = [_delivered(delivery, sealed.part, number, cloud) for number in numbers]
+    finished = {one.attempt for one in done}
+    last_began = max(one.began for one in done)
+    for attempt in folder.attempts(delivery.revision, "sending", sealed.part):
+        if attempt not in finished and _began(delivery, sealed.part, attempt, cloud) > last_began - LIFETIME:
+            return False
+    return not request.resend or any(one.cause == request.cause for one in done)
+
+
+def _delivered(delivery: Delivery, part: int, number: int, cloud: Cloud) -> Delivered:
+    record = cloud.records.read(delivery, f"delivered-{part}-{number}", Delivered)
+    if record is None:
+        raise ArchiveUnavailable(f"The record delivered-{part}-{number} of {delivery} was listed and is gone.")
+    return record
+
+
+def _began(delivery: Delivery, part: int, attempt: str, cloud: Cloud) -> datetime:
+    record = cloud.records.read(delivery, f"sending-{part}-{attempt}", Sending)
+    return record.created if record else cloud.now()
+
+
+def _still_as_recorded(sealed: Sealed, cloud: Cloud) -> None:
+    """Both archived objects are the recorded ones, as the server describes them. Raises ArchiveDamaged."""
+    for archived in (sealed.csv, sealed.sealed):
+        stored = cloud.archive.stat(archived.name)
+        if not archived.describes(stored):
+            raise ArchiveDamaged(
+                f"The record describes {archived.name} with {archived.size} bytes, crc32c {archived.crc32c}, "
+                f"generation {archived.generation}; the bucket holds {stored or 'no such object'}."
+            )
+
+
+def _checked(sealed: Sealed, cloud: Cloud) -> Generator[bytes, None, None]:
+    """The archived bytes, each piece compared with its recorded digest before it is given away."""
+    stored = cloud.archive.pieces(sealed.sealed.stored, sealed.piece_size)
+    for number, (piece, digest) in enumerate(zip(stored, sealed.piece_sha256, strict=True)):
+        if hashlib.sha256(piece).hexdigest() != digest:
+            raise ArchiveDamaged(
+                f"Piece {number} of {sealed.sealed.name} is not what was sealed: its SHA-256 differs from the record's."
+            )
+        yield piece
+
+
+def _recorded(delivery: Delivery, record: Delivered, folder: Folder, cloud: Cloud) -> Delivered:
+    """Record the delivery under the next free number."""
+    numbers = [number for part, number in folder.numbers(delivery.revision, "delivered") if part == record.part]
+    number = max(numbers, default=0)
+    while True:
+        number += 1
+        _, ours = cloud.records.create(delivery, f"delivered-{record.part}-{number}", record)
+        if ours:
+            return record

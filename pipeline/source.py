@@ -1,0 +1,260 @@
+"""The warehouse: the only importer of BigQuery and of its Storage Read API.
+
+Everything is asked at one snapshot. Rows arrive as Arrow batches over one gRPC stream, with a deadline from the
+invocation's budget, so that a stalled stream ends by itself and nothing is left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import grpc
+import pyarrow as pa
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from google.cloud.bigquery_storage_v1 import types as storage_read
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+from requests import exceptions as http
+
+from pipeline import queries
+from pipeline.budget import Budget
+from pipeline.contracts import Dataset
+from pipeline.errors import SourceUnavailable
+from pipeline.settings import Settings
+from pipeline.window import Window, rfc3339
+
+CALL_SECONDS: Final = 120.0
+"""Longest that one REST call may take; a query may take several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How far the dataset is complete, by the warehouse's watermark, and the warehouse's clock at that moment."""
+
+    complete_until: datetime | None
+    snapshot: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the warehouse counts in one part of a window. Totals are exact decimals or RFC 3339 times, as text."""
+
+    part: int
+    rows: int
+    keys: int
+    bytes: int
+    fingerprint: str
+    totals: Mapping[str, str | None]
+
+
+class Source:
+    """Reads one dataset of one project; holds the two clients, which are made on first use and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.warehouse = settings.warehouse
+        self._project = settings.google_cloud_project
+        self._max_bytes_billed = settings.max_bytes_billed
+        self._rest = settings.bigquery_emulator_host
+        self._grpc = settings.bigquery_storage_emulator_host
+        self._client_made: bigquery.Client | None = None
+        self._reader_made: BigQueryReadClient | None = None
+
+    def readiness(self, dataset: Dataset, budget: Budget) -> Readiness:
+        """How far the dataset is complete now. Raises SourceUnavailable, OutOfTime."""
+        parameters = [bigquery.ScalarQueryParameter("dataset", "STRING", dataset.name)] if dataset.watermark else []
+        (row,) = self._query(queries.readiness(dataset, self.warehouse), parameters, dataset, "readiness", budget)
+        return Readiness(row["complete_until"], row["snapshot"])
+
+    def count(
+        self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, parts: int = 1
+    ) -> list[Counted]:
+        """What the window holds at the snapshot, by part; parts without rows are left out.
+
+        Raises SourceUnavailable, OutOfTime.
+        """
+        sql = queries.totals(dataset, self.warehouse, snapshot, parts)
+        return [
+            Counted(
+                part=row["part"],
+                rows=row["row_count"],
+                keys=row["key_count"],
+                bytes=row["byte_count"] or 0,
+                fingerprint=plain(row["fingerprint"]) or "0",
+                totals={str(total): plain(row[f"total_{number}"]) for number, total in enumerate(dataset.totals)},
+            )
+            for row in self._query(sql, _bounds(window), dataset, "count", budget)
+        ]
+
+    def rows_by_hour(self, dataset: Dataset, window: Window, budget: Budget) -> dict[datetime, int]:
+        """How many rows each hour of a long window has now; hours without rows are left out."""
+        sql = queries.hours(dataset, self.warehouse)
+        rows = self._query(sql, _bounds(window), dataset, "hours", budget)
+        return {row["hour"]: row["row_count"] for row in rows}
+
+    def batches(
+        self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, part: int = 1, parts: int = 1
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of one part as Arrow batches, columns under the file's names, one batch in memory at a time.
+
+        Raises SourceUnavailable, OutOfTime.
+        """
+        sql = queries.extract(dataset, self.warehouse, snapshot, part, parts)
+        with self._mapped(dataset, "extract"):
+            budget.left()
+            job = self._client.query(
+                sql,
+                job_config=self._config(_bounds(window), dataset, "extract", budget),
+                job_id_prefix="pspp-extract-",
+                timeout=budget.left(CALL_SECONDS),
+            )
+            try:
+                job.result(timeout=budget.left())
+            except BaseException:
+                self._cancel(job)
+                raise
+            session = self._reader.create_read_session(
+                parent=f"projects/{self._project}",
+                read_session=storage_read.ReadSession(
+                    table=job.destination.path.lstrip("/"),
+                    data_format=storage_read.DataFormat.ARROW,
+                    read_options=storage_read.ReadSession.TableReadOptions(
+                        arrow_serialization_options=storage_read.ArrowSerializationOptions(
+                            buffer_compression=storage_read.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
+                        )
+                    ),
+                ),
+                max_stream_count=1,
+                timeout=budget.left(CALL_SECONDS),
+            )
+            for stream in session.streams:
+                reader = self._reader.read_rows(stream.name, timeout=budget.left())
+                try:
+                    for page in reader.rows(session).pages:
+                        budget.left()
+                        yield page.to_arrow()
+                finally:
+                    reader.cancel()
+            budget.left()
+
+    def table_is_readable(self, dataset: Dataset, budget: Budget) -> None:
+        """Proves that the table can be read, without reading rows. Raises SourceUnavailable with what to do."""
+        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        sql = f"SELECT 1 FROM `{self.warehouse}.{dataset.table}` WHERE FALSE"
+        self._query(sql, [], dataset, "verify", budget)
+        if dataset.watermark:
+            self.readiness(dataset, budget)
+        self.rows_by_hour(dataset, Window.last_full_hour_before(now), budget)
+
+    @property
+    def _client(self) -> bigquery.Client:
+        if self._client_made is None:
+            self._client_made = (
+                bigquery.Client(
+                    self._project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self._rest}
+                )
+                if self._rest
+                else bigquery.Client(self._project)
+            )
+        return self._client_made
+
+    @property
+    def _reader(self) -> BigQueryReadClient:
+        if self._reader_made is None:
+            unlimited = [("grpc.max_receive_message_length", -1)]
+            self._reader_made = (
+                BigQueryReadClient(
+                    transport=BigQueryReadGrpcTransport(channel=grpc.insecure_channel(self._grpc, options=unlimited))
+                )
+                if self._grpc
+                else BigQueryReadClient()
+            )
+        return self._reader_made
+
+    def _config(
+        self, parameters: list[bigquery.ScalarQueryParameter], dataset: Dataset, purpose: str, budget: Budget
+    ) -> bigquery.QueryJobConfig:
+        return bigquery.QueryJobConfig(
+            query_parameters=parameters,
+            use_query_cache=False,
+            maximum_bytes_billed=self._max_bytes_billed,
+            labels={"pipeline": "amazon-pspp", "dataset": dataset.name.lower()[:63], "purpose": purpose},
+            job_timeout_ms=int(budget.left() * 1000),
+        )
+
+    def _query(
+        self,
+        sql: str,
+        parameters: list[bigquery.ScalarQueryParameter],
+        dataset: Dataset,
+        purpose: str,
+        budget: Budget,
+    ) -> list[bigquery.Row]:
+        with self._mapped(dataset, purpose):
+            return list(
+                self._client.query_and_wait(
+                    sql,
+                    job_config=self._config(parameters, dataset, purpose, budget),
+                    api_timeout=budget.left(CALL_SECONDS),
+                    wait_timeout=budget.left(),
+                )
+            )
+
+    @contextmanager
+    def _mapped(self, dataset: Dataset, purpose: str) -> Iterator[None]:
+        table = f"{self.warehouse}.{dataset.table}"
+        try:
+            yield
+        except api.NotFound:
+            raise SourceUnavailable(
+                f"BigQuery does not find {table}" + (f" or {dataset.watermark}" if dataset.watermark else "") + "."
+            ) from None
+        except api.Forbidden as error:
+            reason = (error.errors or [{}])[0].get("reason", "forbidden")
+            raise SourceUnavailable(
+                f"BigQuery refuses the {purpose} query on {table} ({reason}); the function's account needs "
+                "roles/bigquery.dataViewer on the dataset and jobUser, readSessionUser on the project, and the query "
+                "must stay under MAX_BYTES_BILLED."
+            ) from None
+        except api.BadRequest as error:
+            reason = (error.errors or [{}])[0].get("reason", "invalid")
+            raise SourceUnavailable(
+                f"BigQuery refuses the {purpose} query on {table} ({reason}); its text is in the project's job list. "
+                "Compare the contract's columns and filter with the table."
+            ) from None
+        except (api.GoogleAPICallError, api.RetryError) as error:
+            raise SourceUnavailable(f"BigQuery broke off the {purpose} query: {type(error).__name__}.") from None
+        except (grpc.RpcError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
+            raise SourceUnavailable(f"BigQuery cannot be reached for {purpose}: {type(error).__name__}.") from None
+
+    def _cancel(self, job: bigquery.QueryJob) -> None:
+        try:
+            job.cancel(retry=None, timeout=5)
+        except (api.GoogleAPICallError, http.RequestException, OSError):
+            return  # the job's own timeout ends it
+
+
+def plain(value: object) -> str | None:
+    """A warehouse value as records carry it: decimals without exponent or trailing zeros, times as RFC 3339."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return str(value)
+
+
+def _bounds(window: Window) -> list[bigquery.ScalarQueryParameter]:
+    return [
+        bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
+        bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),
+    ]

@@ -1,0 +1,63 @@
+"""Bytes and SHA-256 of a stream, counted in passing and asked for afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+
+class Tally:
+    """Watches one stream: `watching` passes every chunk on unchanged; `bytes` and `sha256` tell what has passed."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._hash = hashlib.sha256()
+
+    def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks."""
+        for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
+    def add(self, chunk: bytes) -> None:
+        """Count one chunk."""
+        self.bytes += len(chunk)
+        self._hash.update(chunk)
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal digest of everything so far."""
+        return self._hash.hexdigest()
+
+
+class PieceDigests:
+    """SHA-256 of every `size` bytes of a stream, so that a later reader can check each piece before using it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._done: list[str] = []
+        self._hash = hashlib.sha256()
+        self._filled = 0
+
+    def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks."""
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                taken = view[: self.size - self._filled]
+                self._hash.update(taken)
+                self._filled += len(taken)
+                view = view[len(taken) :]
+                if self._filled == self.size:
+                    self._close_piece()
+            yield chunk
+
+    def _close_piece(self) -> None:
+        self._done.append(self._hash.hexdigest())
+        self._hash = hashlib.sha256()
+        self._filled = 0
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """One digest a piece, the last one shorter, in order; none for an empty stream."""
+        return (*self._done, self._hash.hexdigest()) if self._filled else tuple(self._done)

@@ -1,0 +1,55 @@
+"""Pub/Sub: the only importer of its client. Publishing counts only when the server has confirmed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+
+import grpc
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.cloud.pubsub_v1 import PublisherClient
+from google.cloud.pubsub_v1.types import BatchSettings
+
+from pipeline.budget import Budget
+from pipeline.errors import TopicUnavailable
+from pipeline.settings import Settings
+
+
+class Topics:
+    """Publishes to the topics of one project; the client is made on first use and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._project = settings.google_cloud_project
+        self._client_made: PublisherClient | None = None
+
+    def publish(
+        self, topic: str, messages: Iterable[bytes], budget: Budget, attributes: Mapping[str, str] | None = None
+    ) -> int:
+        """Publish the messages in order and wait for each confirmation; the number published.
+
+        Raises TopicUnavailable where any was not confirmed (those before it may have been; a repeated message does
+        nothing twice), OutOfTime.
+        """
+        path = topic if topic.startswith("projects/") else f"projects/{self._project}/topics/{topic}"
+        try:
+            confirmations: list[Future[str]] = []
+            for message in messages:
+                confirmations.append(self._client.publish(path, message, timeout=budget.left(), **(attributes or {})))
+            for confirmation in confirmations:
+                confirmation.result(timeout=budget.left())
+        except (api.NotFound, api.PermissionDenied) as error:
+            raise TopicUnavailable(
+                f"Pub/Sub refuses to publish to {path} ({type(error).__name__}); the topic must exist and the "
+                "function's account must be a publisher of it."
+            ) from None
+        except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError, FutureTimeout) as error:
+            raise TopicUnavailable(f"Pub/Sub did not confirm a message to {path}: {type(error).__name__}.") from None
+        return len(confirmations)
+
+    @property
+    def _client(self) -> PublisherClient:
+        if self._client_made is None:
+            self._client_made = PublisherClient(BatchSettings(max_messages=500))
+        return self._client_made
