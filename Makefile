@@ -1,0 +1,38 @@
+# Two commands: `make demo` runs the main job on a cloud of this machine, `make test` passes the tests.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python -W error::SyntaxWarning
+READY = $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup packages demo up test check bench chaos clean
+
+help: ## these lines
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+setup: packages $(READY) ## a virtual environment with everything that is needed
+
+$(READY): requirements.txt tests/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+packages:
+	@PYTHON=$(PYTHON) sh tests/stack/packages.sh
+
+demo: setup ## one hour of changes, from the warehouse to the partner, and the proof
+	$(RUN) -m tests.stack.demo
+
+up: setup ## the local stack, kept running for experiments by hand
+	$(RUN) -m tests.stack.demo --stay
+
+test: setup ## all tests
+	$(RUN) -m pytest
+
+check: setup ## linting and strict types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy main.py pipeline tests
+
+clean: ## forget the virtual environment and what tests left
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build

@@ -1,0 +1,85 @@
+"""The dbt project on this machine: an hour of raw rows into a local warehouse, and dbt over it.
+
+    python -m tests.dbt.local --bigquery http://127.0.0.1:9050 --hour 0 --rows 200
+    python -m tests.dbt.local --duckdb build/psp.duckdb --hour 1 --rows 200
+
+The first builds in the stack's BigQuery with production's adapter, so that the function reads what dbt made; the second
+in a file. dbt runs as a program out of `.venv-dbt`, since its pins differ from the function's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from tests.dbt.warehouses import DuckDBFile, LocalBigQuery, Warehouse
+from tests.stack.rawdata import START, raw_rows
+
+ROOT: Final = Path(__file__).parents[2]
+PROJECT: Final = ROOT / "dbt"
+PROGRAM: Final = ROOT / ".venv-dbt" / "bin" / "dbt"
+
+
+class BuildFailed(RuntimeError):
+    """dbt ended with an error; the text is what it printed."""
+
+
+def build(warehouse: Warehouse, now: datetime, *selection: str) -> str:
+    """Run `dbt build` as if the clock said `now`, and return what it printed.
+
+    Raises BuildFailed when a model or a test failed. `selection` is passed on, such as "--select", "payments".
+    """
+    return run(warehouse, "build", *selection, now=now)
+
+
+def run(warehouse: Warehouse, *command: str, now: datetime | None = None, project: Path = PROJECT) -> str:
+    """Run any dbt command against the warehouse, and return what it printed. Raises BuildFailed."""
+    clock = ("--vars", f"{{now: '{now.isoformat()}'}}") if now else ()
+    with TemporaryDirectory(prefix="dbt-") as scratch:
+        ended = subprocess.run(
+            [PROGRAM, *command, *clock, *options(warehouse, project, Path(scratch))],
+            env=environment(warehouse),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if ended.returncode:
+        raise BuildFailed(ended.stdout + ended.stderr)
+    return ended.stdout
+
+
+def options(warehouse: Warehouse, project: Path, scratch: Path) -> list[str]:
+    """The options that every call of dbt takes; nothing is written beside the project."""
+    places = ["--project-dir", project, "--profiles-dir", project, "--target-path", scratch, "--log-path", scratch]
+    return [str(place) for place in places] + ["--target", warehouse.target]
+
+
+def environment(warehouse: Warehouse) -> Mapping[str, str]:
+    """The environment in which dbt finds the warehouse, and asks nothing of the network."""
+    return os.environ | warehouse.environment | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
+
+
+def main() -> None:
+    """Load one hour of raw rows and build."""
+    parser = argparse.ArgumentParser(prog="python -m tests.dbt.local", description=main.__doc__)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--bigquery", metavar="URL", help="the stack's BigQuery")
+    where.add_argument("--duckdb", metavar="FILE", type=Path, help="a DuckDB file")
+    parser.add_argument("--hour", type=int, default=0, help="which hour of raw rows to load; 0 is the first")
+    parser.add_argument("--rows", type=int, default=200, help="new movements in that hour")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=datetime.fromisoformat, default=START, help="when hour 0 begins")
+    given = parser.parse_args()
+    warehouse: Warehouse = DuckDBFile(given.duckdb) if given.duckdb else LocalBigQuery(given.bigquery)
+    warehouse.load(raw_rows(given.seed, given.hour, given.rows, given.start))
+    print(build(warehouse, given.start + timedelta(hours=given.hour + 1, minutes=2)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The Storage Read API over gRPC: sessions and streams of Arrow batches."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import duckdb
+import grpc
+import pyarrow as pa
+from google.cloud.bigquery_storage_v1 import types
+
+from . import results
+from .catalog import TableRef
+from .errors import BigQueryError, from_duckdb, invalid, not_found, not_served
+from .faults import Fault
+from .service import Service
+
+SERVICE = "google.cloud.bigquery.storage.v1.BigQueryRead"
+CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.NOT_FOUND,
+    409: grpc.StatusCode.ALREADY_EXISTS,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+}
+CODECS = {0: None, 1: "lz4", 2: "zstd"}
+SESSION_HOURS = 6
+STREAM_ROWS = 200_000
+MAX_STREAMS = 4
+WORKERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Rows `first` to `first + count` of a session."""
+
+    rows: results.Rows
+    first: int
+    count: int
+    codec: str | None
+
+
+class StorageRead(grpc.GenericRpcHandler):  # type: ignore[misc]
+    def __init__(self, service: Service, latency: float) -> None:
+        self._service = service
+        self._latency = latency
+        self._streams: dict[str, Stream] = {}
+        self._guard = threading.Lock()
+
+    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        if call.method == f"/{SERVICE}/CreateReadSession":
+            return grpc.unary_unary_rpc_method_handler(
+                self.create_read_session,
+                types.CreateReadSessionRequest.deserialize,
+                types.ReadSession.serialize,
+            )
+        if call.method == f"/{SERVICE}/ReadRows":
+            return grpc.unary_stream_rpc_method_handler(self.read_rows, types.ReadRowsRequest.deserialize, _serialised)
+        sys.stderr.write(f"bigquery: UNIMPLEMENTED {call.method}\n")
+        return None
+
+    def create_read_session(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """A session with up to four streams, never more than asked for; none where there are no rows."""
+        time.sleep(self._latency)
+        fault = self._service.faults.take("CreateReadSession")
+        if fault is not None and fault.after == 0:
+            self._strike(fault, context)
+        try:
+            session = self._session(request)
+        except BigQueryError as error:
+            _abort(context, error)
+        except duckdb.Error as error:
+            _abort(context, from_duckdb(error))
+        if fault is not None:
+            self._strike(fault, context)
+        return session
+
+    def read_rows(self, request: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
+        """The rows of a stream from `offset`, in the same order every time."""
+        time.sleep(self._latency)
+        stream = self._streams.get(request.read_stream)
+        if stream is None:
+            _abort(context, not_found(f"Stream {request.read_stream}"))
+        if request.offset > stream.count:
+            _abort(context, invalid(f"Offset {request.offset} is beyond the stream's {stream.count} rows"))
+        fault = self._service.faults.take("ReadRows")
+        if fault is not None and fault.after == 0 and fault.action != "wrong-rows":
+            self._strike(fault, context)
+        options = pa.ipc.IpcWriteOptions(compression=stream.codec)
+        schema = _schema(stream.rows)
+        left = stream.count - request.offset
+        for sent, batch in enumerate(stream.rows.batches(stream.first + request.offset, left)):
+            if fault is not None and fault.after == sent:
+                if fault.action == "wrong-rows":
+                    continue
+                self._strike(fault, context)
+            yield _message(batch, schema, options, first=sent == 0)
+        if fault is not None and fault.after == -1:
+            self._strike(fault, context)
+
+    def _session(self, request: Any) -> Any:
+        wanted = request.read_session
+        if wanted.data_format != types.DataFormat.ARROW:
+            raise not_served("data formats other than ARROW")
+        if wanted.read_options.sample_percentage:
+            raise not_served("sample_percentage")
+        ref = TableRef(*wanted.table.split("/")[1::2])
+        at = wanted.table_modifiers.snapshot_time
+        rows = self._service.rows(ref, at if at and at.year > 1970 else None)
+        rows = self._restricted(rows, wanted.read_options, ref.project)
+        codec = CODECS[int(wanted.read_options.arrow_serialization_options.buffer_compression)]
+        name = f"projects/{ref.project}/locations/us/sessions/{uuid.uuid4().hex}"
+        streams = _split(rows, request.max_stream_count, codec)
+        names = [f"{name}/streams/{number}" for number in range(len(streams))]
+        with self._guard:
+            self._streams |= zip(names, streams, strict=True)
+        return types.ReadSession(
+            name=name,
+            table=wanted.table,
+            data_format=types.DataFormat.ARROW,
+            arrow_schema=types.ArrowSchema(serialized_schema=_schema(rows)),
+            read_options=wanted.read_options,
+            streams=[types.ReadStream(name=one) for one in names],
+            estimated_row_count=rows.count,
+            estimated_total_bytes_scanned=rows.count * sum(field.scalar.width or 16 for field in rows.fields),
+            expire_time=datetime.now(UTC) + timedelta(hours=SESSION_HOURS),
+        )
+
+    def _restricted(self, rows: results.Rows, options: Any, project: str) -> results.Rows:
+        if not options.selected_fields and not options.row_restriction:
+            return rows
+        known = {field.name.lower() for field in rows.fields}
+        for name in options.selected_fields:
+            if name.lower() not in known:
+                raise invalid(f"request failed: The following selected fields do not exist in the table schema: {name}")
+        cursor = self._service.warehouse.cursor()
+        try:
+            where = options.row_restriction and self._service.condition(options.row_restriction, project, cursor)
+            return results.select(rows, list(options.selected_fields), where or None, cursor)
+        finally:
+            cursor.close()
+
+    def _strike(self, fault: Fault, context: grpc.ServicerContext) -> None:
+        if fault.action == "hang":
+            gone = threading.Event()
+            if context.add_callback(gone.set):
+                while not gone.wait(0.2) and not self._service.faults.stopping.is_set():
+                    pass
+        context.abort(grpc.StatusCode.UNAVAILABLE, f"fault: {fault.action}")
+
+
+def serve(service: Service, port: int, latency: float) -> tuple[grpc.Server, int]:
+    """Start the server on 127.0.0.1; returns it and its port."""
+    server = grpc.server(
+        ThreadPoolExecutor(WORKERS, thread_name_prefix="grpc"), options=[("grpc.max_send_message_length", -1)]
+    )
+    server.add_generic_rpc_handlers((StorageRead(service, latency),))
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    return server, bound
+
+
+def _split(rows: results.Rows, wanted: int, codec: str | None) -> list[Stream]:
+    number = min(wanted or 1, MAX_STREAMS, -(-rows.count // STREAM_ROWS))
+    if not number:
+        return []
+    size = -(-rows.count // number)
+    return [Stream(rows, first, min(size, rows.count - first), codec) for first in range(0, rows.count, size)]
+
+
+def _schema(rows: results.Rows) -> bytes:
+    return bytes(pa.schema([field.arrow for field in rows.fields]).serialize())
+
+
+def _message(batch: pa.RecordBatch, schema: bytes, options: pa.ipc.IpcWriteOptions, *, first: bool) -> Any:
+    """One message: the batch as an IPC message, which is what a stream writer puts between schema and end mark."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
+        writer.write_batch(batch)
+        end = sink.tell()
+    data = sink.getvalue()[len(schema) : end].to_pybytes()
+    message = types.ReadRowsResponse.pb()()
+    message.row_count = batch.num_rows
+    message.arrow_record_batch.serialized_record_batch = data
+    message.arrow_record_batch.row_count = batch.num_rows
+    if first:
+        message.arrow_schema.serialized_schema = schema
+    return message
+
+
+def _serialised(message: Any) -> bytes:
+    return bytes(message.SerializeToString())
+
+
+def _abort(context: grpc.ServicerContext, error: BigQueryError) -> NoReturn:
+    if error.status == 501:
+        sys.stderr.write(f"bigquery: UNIMPLEMENTED {error.message}\n")
+    context.abort(CODES.get(error.status, grpc.StatusCode.INTERNAL), error.message)
+    raise AssertionError("abort returns never")

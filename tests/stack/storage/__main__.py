@@ -1,0 +1,31 @@
+"""`python -m tests.stack.storage --port 0 --root DIR`"""
+
+import argparse
+import tempfile
+import threading
+from pathlib import Path
+
+from tests.stack.storage.disk import Disk
+from tests.stack.storage.faults import Faults
+from tests.stack.storage.process import serve_until_told
+from tests.stack.storage.routes import Service
+from tests.stack.storage.server import Server
+from tests.stack.storage.sessions import Sessions
+from tests.stack.storage.store import Store
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.stack.storage", description="Cloud Storage on one machine")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--root", type=Path, help="where objects are kept; a temporary directory without it")
+    parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="storage-") as temporary:
+        store = Store(Disk(given.root or Path(temporary)))
+        server = Server(given.port, Service(store, Sessions()), Faults())
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        serve_until_told({"service": "storage", "url": server.url}, exit_with_parent=given.exit_with_parent)
+
+
+if __name__ == "__main__":
+    main()
