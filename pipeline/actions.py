@@ -6,16 +6,18 @@ import json
 from typing import Final
 
 from pipeline import log
+from pipeline.certify import certify
 from pipeline.cloud import Cloud
+from pipeline.collect import collect
 from pipeline.deliver import deliver
 from pipeline.errors import (
     ArchiveDamaged,
     KeyUnusable,
-    MessageRejected,
     PartnerUntrusted,
     PipelineError,
     RecordDamaged,
 )
+from pipeline.keys import look_at_keys
 from pipeline.requests import Request
 
 _ALARMS: Final = {
@@ -31,8 +33,12 @@ def carry_out(request: Request, cloud: Cloud) -> None:
     match request.action:
         case "deliver":
             deliver(request, cloud)
-        case other:
-            raise MessageRejected(f'"action": "{other}" is not built yet.')
+        case "certify":
+            certify(request, cloud)
+        case "collect":
+            collect(request, cloud)
+        case "keys":
+            look_at_keys(request, cloud)
 
 
 def alarm(error: PipelineError) -> None:

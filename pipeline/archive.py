@@ -115,6 +115,14 @@ class Bucket:
         with self.mapped(prefix):
             return [blob.name for blob in self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())]
 
+    def listed(self, prefix: str) -> dict[str, Stored]:
+        """What the server says of every object under the prefix, by name. Raises ArchiveUnavailable."""
+        with self.mapped(prefix):
+            blobs = self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())
+            return {
+                blob.name: Stored(blob.name, int(blob.generation), int(blob.size), str(blob.crc32c)) for blob in blobs
+            }
+
     def stat(self, name: str) -> Stored | None:
         """What the server says of an object; None where there is none. Raises ArchiveUnavailable."""
         with self.mapped(name):

@@ -85,6 +85,22 @@ class Cloud:
         """The contract of a dataset that is known to have one."""
         return self.clients.datasets[name]
 
+    def returns(self) -> Server | None:
+        """The server that the partner returns files on; None where there is none. Raises CredentialsUnavailable."""
+        settings = self.settings
+        if not settings.returns_host:
+            return None
+        key = settings.returns_key_secret or settings.sftp_key_secret
+        host_keys = settings.returns_host_keys_secret or settings.sftp_host_keys_secret
+        return Server(
+            host=settings.returns_host,
+            port=settings.returns_port,
+            user=settings.returns_user,
+            directory=settings.returns_directory,
+            key=self.credentials.read(key, self.budget).value,
+            host_keys=self.credentials.read(host_keys, self.budget).value,
+        )
+
     def partner(self) -> Server:
         """The partner's server with the keys of this moment. Raises CredentialsUnavailable."""
         settings = self.settings

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
 from typing import Any, Final, Literal
@@ -96,6 +97,21 @@ class Dataset:
             part=part,
             parts=parts,
         )
+
+    def recognise(self, name: str) -> tuple[datetime, int, int] | None:
+        """Start of the window, revision and part of a file of ours whose name stands in `name`, if one does."""
+        template = re.escape(self.file_name.removesuffix(".csv"))
+        for place in PLACES:
+            value = (
+                r"\d{8}T\d{6}Z" if place in ("start", "end") else re.escape(self.name) if place == "dataset" else r"\d+"
+            )
+            template = template.replace(rf"\{{{place}\}}", f"(?P<{place}>{value})", 1)
+            template = template.replace(rf"\{{{place}\}}", value)
+        found = re.search(template, name)
+        if found is None:
+            return None
+        start = datetime.strptime(found["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return start, int(found["revision"]), int(found["part"])
 
 
 def load(directory: Path) -> Mapping[str, Dataset]:

@@ -61,7 +61,7 @@ def keyring(settings: Settings, credentials: Credentials, budget: Budget) -> Ite
             if settings.signing_passphrase_secret:
                 passphrase = credentials.read(settings.signing_passphrase_secret, budget).text
             signing = imported(gpg, credentials.read(settings.signing_key_secret, budget), "s", passphrase)
-            _signs(gpg, signing, passphrase)
+            signs(gpg, signing, passphrase)
         yield Keyring(home, partner, signing, passphrase)
 
 
@@ -86,7 +86,7 @@ def imported(gpg: Gpg, secret: Secret, capability: str, passphrase: str | None =
     return Key(fingerprint, expires, secret.name, secret.version, (fingerprint, *subkeys))
 
 
-def _signs(gpg: Gpg, key: Key, passphrase: str | None) -> None:
+def signs(gpg: Gpg, key: Key, passphrase: str | None) -> None:
     """Sign nothing once, to learn of a wrong passphrase before a row is read. Raises KeyUnusable."""
     signature = gpg.sign("", keyid=key.fingerprint, passphrase=passphrase, detach=True)
     if signature.fingerprint is None or signature.returncode != 0:

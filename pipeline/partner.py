@@ -66,10 +66,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file in a listing."""
+    """A file in a listing; `modified` in seconds since 1970, 0 where the server does not say."""
 
     name: str
     size: int
+    modified: int
 
 
 def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, rename: bool, budget: Budget) -> Placed:
@@ -106,7 +107,7 @@ def listing(server: Server, budget: Budget) -> list[Listed] | None:
             except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPOpUnsupported):
                 return None
             found = [
-                Listed(str(entry.filename), int(entry.attrs.size or 0))
+                Listed(str(entry.filename), int(entry.attrs.size or 0), int(entry.attrs.mtime or 0))
                 for entry in entries
                 if entry.attrs.permissions is None or stat.S_ISREG(entry.attrs.permissions)
             ]

@@ -19,6 +19,7 @@ from pipeline.contracts import Dataset
 from pipeline.csvfile import csv_bytes
 from pipeline.errors import OpenedDiffers, SourceChanged, during
 from pipeline.keyring import Keyring, keyring
+from pipeline.keys import warn
 from pipeline.packets import without_recipient
 from pipeline.plan import refuse
 from pipeline.records import Archived, Broken, Opened, Plan, PlannedPart, Sealed
@@ -49,6 +50,7 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
         keyring(settings, cloud.credentials, cloud.budget) as keys,
         ExitStack() as ending,
     ):
+        warn(keys, cloud)
         if part.keys < part.rows:
             twins = Broken(column=", ".join(dataset.key), rule="unique", rows=part.rows - part.keys, keys=())
             raise refuse(delivery, part.part, (twins,), request, cloud)

@@ -30,16 +30,13 @@ def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> 
     The fingerprint is the sum over all rows of a hash of every shared column, so it does not depend on order, notices
     a change of any value, and duplicates do not cancel out.
     """
-    columns = ", ".join(_quoted(column.source) for column in dataset.columns)
     sources = [_quoted(dataset.column(total.column).source) for total in dataset.totals]
     sums = "".join(
         f", {total.function.upper()}({source}) AS total_{number}"
         for number, (total, source) in enumerate(zip(dataset.totals, sources, strict=True))
     )
     inner = ", ".join(
-        dict.fromkeys(
-            [f"TO_JSON_STRING(STRUCT({columns})) AS row_json", f"{_key(dataset)} AS row_key", *sorted(set(sources))]
-        )
+        dict.fromkeys([f"{_row(dataset)} AS row_json", f"{_key(dataset)} AS row_key", *sorted(set(sources))])
     )
     return (
         f"SELECT {_bucket('row_key', parts)} AS part, COUNT(*) AS row_count, COUNT(DISTINCT row_key) AS key_count, "
@@ -55,12 +52,30 @@ def extract(dataset: Dataset, warehouse: str, snapshot: datetime, part: int, par
     return f"SELECT {columns} FROM {_rows(dataset, warehouse, snapshot)}{condition}"
 
 
-def hours(dataset: Dataset, warehouse: str) -> str:
-    """How many rows each hour between @start and @end has now: one cheap look for holes over many hours."""
+def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    """Rows and fingerprint of each hour between @start and @end at the snapshot: one look over many hours."""
     change = _quoted(dataset.column(dataset.change).source)
     return (
-        f"SELECT TIMESTAMP_TRUNC({change}, HOUR) AS hour, COUNT(*) AS row_count "
-        f"FROM `{warehouse}.{dataset.table}` WHERE {_condition(dataset)} GROUP BY hour ORDER BY hour"
+        f"SELECT TIMESTAMP_TRUNC({change}, HOUR) AS hour, COUNT(*) AS row_count, "
+        f"SUM(CAST({_number(_row(dataset))} AS NUMERIC)) AS fingerprint "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
+    )
+
+
+def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    """A hash of the key and one of the whole row, for every row of the window at the snapshot."""
+    return (
+        f"SELECT {_number(_key(dataset))} AS key_hash, {_number(_row(dataset))} AS row_hash "
+        f"FROM {_rows(dataset, warehouse, snapshot)}"
+    )
+
+
+def moved_on(dataset: Dataset, warehouse: str) -> str:
+    """How many of the keys in @hashes stand in the table with a change at or after @end, in the program or not."""
+    change = _quoted(dataset.column(dataset.change).source)
+    return (
+        f"SELECT COUNT(*) AS row_count FROM `{warehouse}.{dataset.table}` "
+        f"WHERE {change} >= @end AND {_number(_key(dataset))} IN UNNEST(@hashes)"
     )
 
 
@@ -73,6 +88,10 @@ def _condition(dataset: Dataset) -> str:
     change = _quoted(dataset.column(dataset.change).source)
     subset = f" AND ({dataset.filter})" if dataset.filter else ""
     return f"{change} >= @start AND {change} < @end{subset}"
+
+
+def _row(dataset: Dataset) -> str:
+    return f"TO_JSON_STRING(STRUCT({', '.join(_quoted(column.source) for column in dataset.columns)}))"
 
 
 def _key(dataset: Dataset) -> str:

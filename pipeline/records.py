@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.archive import Bucket, Stored
 from pipeline.errors import ArchiveUnavailable, RecordDamaged
-from pipeline.window import Delivery, Slot
+from pipeline.window import Delivery, Slot, Window
 
 PREFIX: Final = "deliveries"
+RETURNS: Final = "returns"
 
 
 class Record(BaseModel):
@@ -164,6 +165,46 @@ class Delivered(Record):
     host_key: str
 
 
+class Compared(BaseModel):
+    """How the window's rows differ between the plan's snapshot and the recount; see verdict.Change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    added: int
+    altered: int
+    moved: int
+    deleted: int
+
+
+class Certificate(Record):
+    """What was compared for one slot, with which figures, and the verdict. `full`: every archived byte was read."""
+
+    verdict: str
+    full: bool
+    rows_planned: int
+    rows_now: int
+    fingerprint_planned: str | None
+    fingerprint_now: str
+    change: Compared
+    files: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+class Returned(Record):
+    """A file that the partner sent back: where it is archived, what it is about, and who signed it."""
+
+    file_name: str
+    size: int
+    modified: int
+    archived: Archived
+    opened: Archived | None
+    signature: str
+    error: bool
+    dataset: str | None
+    start: datetime | None
+    revision: int | None
+
+
 R = TypeVar("R", bound=Record)
 
 
@@ -207,6 +248,17 @@ class Records:
         names = self._bucket.names(prefix)
         return Folder(slot, frozenset(name.removeprefix(prefix).removesuffix(".json") for name in names))
 
+    def folders(self, dataset: str, window: Window) -> dict[Slot, Folder]:
+        """The folders of every hour of a long window, from one listing a day. Raises ArchiveUnavailable."""
+        days = sorted({hour.start.date() for hour in window.hours()})
+        names = [name for day in days for name in self._bucket.names(f"{PREFIX}/{dataset}/{day:%Y/%m/%d}/")]
+        found: dict[str, set[str]] = {}
+        for name in names:
+            folder, revision, record = name.removeprefix(f"{PREFIX}/").removesuffix(".json").rsplit("/", 2)
+            found.setdefault(folder, set()).add(f"{revision}/{record}")
+        slots = [Slot(dataset, hour) for hour in window.hours()]
+        return {slot: Folder(slot, frozenset(found.get(slot.folder, ()))) for slot in slots}
+
     def create(self, delivery: Delivery, name: str, record: R) -> tuple[R, bool]:
         """The record that holds from now on under that name, and whether it is the one given.
 
@@ -227,9 +279,29 @@ class Records:
         content = self._bucket.read(path)
         return None if content is None else _read(content, kind, path)
 
+    def returned(self, name: str, size: int, modified: int) -> Returned | None:
+        """The record of a file that was collected before. Raises ArchiveUnavailable, RecordDamaged."""
+        path = _returned_path(name, size, modified)
+        content = self._bucket.read(path)
+        return None if content is None else _read(content, Returned, path)
+
+    def add_returned(self, record: Returned) -> bool:
+        """Record a collected file; False where another run was faster."""
+        path = _returned_path(record.file_name, record.size, record.modified)
+        return self._bucket.create(path, _written(record))
+
+    def all_returned(self) -> list[Returned]:
+        """Every collected file, by name."""
+        found = ((path, self._bucket.read(path)) for path in self._bucket.names(f"{RETURNS}/"))
+        return [_read(content, Returned, path) for path, content in found if content is not None]
+
     def path(self, delivery: Delivery, name: str) -> str:
         """Where a record is: `deliveries/payments/2026/11/23/1300/r1/plan.json`."""
         return f"{PREFIX}/{delivery.folder}/{name}.json"
+
+
+def _returned_path(name: str, size: int, modified: int) -> str:
+    return f"{RETURNS}/{name}/{size}-{modified}.json"
 
 
 def _written(record: Record) -> bytes:

@@ -42,6 +42,9 @@ class Settings(BaseModel):
         "direct",
         description="direct: write the final name (AWS Transfer); rename: write a temporary name, then rename.",
     )
+    sftp_collects: bool = Field(
+        False, description="The partner takes files away; then one that arrived whole and is gone counts as collected."
+    )
     returns_host: str = Field("", description="Server with the partner's error and acknowledgement files; empty: none.")
     returns_port: int = Field(22, ge=1, le=65535, description="Its port.")
     returns_user: str = Field("", description="Our user there.")

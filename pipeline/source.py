@@ -6,10 +6,10 @@ invocation's budget, so that a stalled stream ends by itself and nothing is left
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -34,6 +34,11 @@ from pipeline.window import Window, rfc3339
 CALL_SECONDS: Final = 120.0
 """Longest that one REST call may take; a query may take several."""
 
+HASHES: Final = 20_000
+"""Hashes in one query parameter: well under the 10 MB of a request."""
+
+Parameters = Sequence[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -41,6 +46,14 @@ class Readiness:
 
     complete_until: datetime | None
     snapshot: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Rows of one hour as they are now, and the sum of their hashes."""
+
+    rows: int
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +106,28 @@ class Source:
             for row in self._query(sql, _bounds(window), dataset, "count", budget)
         ]
 
-    def rows_by_hour(self, dataset: Dataset, window: Window, budget: Budget) -> dict[datetime, int]:
-        """How many rows each hour of a long window has now; hours without rows are left out."""
-        sql = queries.hours(dataset, self.warehouse)
+    def hours(self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget) -> dict[datetime, Hour]:
+        """What each hour of a long window holds at the snapshot; hours without rows are left out."""
+        sql = queries.hours(dataset, self.warehouse, snapshot)
         rows = self._query(sql, _bounds(window), dataset, "hours", budget)
-        return {row["hour"]: row["row_count"] for row in rows}
+        return {row["hour"]: Hour(row["row_count"], plain(row["fingerprint"]) or "0") for row in rows}
+
+    def hashes(self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget) -> dict[int, int]:
+        """Hash of the row by hash of the key, for every row of the window at the snapshot; 60 bits each."""
+        sql = queries.hashes(dataset, self.warehouse, snapshot)
+        found: dict[int, int] = {}
+        for batch in self._read(sql, _bounds(window), dataset, "hashes", budget):
+            found.update(zip(batch.column("key_hash").to_pylist(), batch.column("row_hash").to_pylist(), strict=True))
+        return found
+
+    def moved_on(self, dataset: Dataset, window: Window, key_hashes: Iterable[int], budget: Budget) -> int:
+        """How many of the keys have changed again since the window, so that a later window sends them."""
+        sql, wanted, found = queries.moved_on(dataset, self.warehouse), sorted(key_hashes), 0
+        for start in range(0, len(wanted), HASHES):
+            some = bigquery.ArrayQueryParameter("hashes", "INT64", wanted[start : start + HASHES])
+            (row,) = self._query(sql, [*_bounds(window)[1:], some], dataset, "moved-on", budget)
+            found += row["row_count"]
+        return found
 
     def batches(
         self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, part: int = 1, parts: int = 1
@@ -107,12 +137,77 @@ class Source:
         Raises SourceUnavailable, OutOfTime.
         """
         sql = queries.extract(dataset, self.warehouse, snapshot, part, parts)
-        with self._mapped(dataset, "extract"):
-            budget.left()
+        return self._read(sql, _bounds(window), dataset, "extract", budget)
+
+    def table_is_readable(self, dataset: Dataset, budget: Budget) -> None:
+        """Proves that the table and its watermark can be read, all columns of them. Raises SourceUnavailable."""
+        hour = Window.last_full_hour_before(datetime.now(UTC))
+        self.readiness(dataset, budget)
+        for _ in self.batches(dataset, hour, datetime.now(UTC) - timedelta(seconds=1), budget, part=1, parts=1_000_000):
+            return
+
+    @property
+    def _client(self) -> bigquery.Client:
+        if self._client_made is None:
+            self._client_made = (
+                bigquery.Client(
+                    self._project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self._rest}
+                )
+                if self._rest
+                else bigquery.Client(self._project)
+            )
+        return self._client_made
+
+    @property
+    def _reader(self) -> BigQueryReadClient:
+        if self._reader_made is None:
+            unlimited = [("grpc.max_receive_message_length", -1)]
+            self._reader_made = (
+                BigQueryReadClient(
+                    transport=BigQueryReadGrpcTransport(channel=grpc.insecure_channel(self._grpc, options=unlimited))
+                )
+                if self._grpc
+                else BigQueryReadClient()
+            )
+        return self._reader_made
+
+    def _config(
+        self, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
+    ) -> bigquery.QueryJobConfig:
+        return bigquery.QueryJobConfig(
+            query_parameters=parameters,
+            use_query_cache=False,
+            maximum_bytes_billed=self._max_bytes_billed,
+            labels={"pipeline": "amazon-pspp", "dataset": dataset.name.lower()[:63], "purpose": purpose},
+            job_timeout_ms=int(budget.left() * 1000),
+        )
+
+    def _query(
+        self,
+        sql: str,
+        parameters: Parameters,
+        dataset: Dataset,
+        purpose: str,
+        budget: Budget,
+    ) -> list[bigquery.Row]:
+        with self._mapped(dataset, purpose):
+            return list(
+                self._client.query_and_wait(
+                    sql,
+                    job_config=self._config(parameters, dataset, purpose, budget),
+                    api_timeout=budget.left(CALL_SECONDS),
+                    wait_timeout=budget.left(),
+                )
+            )
+
+    def _read(
+        self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
+    ) -> Iterator[pa.RecordBatch]:
+        with self._mapped(dataset, purpose):
             job = self._client.query(
                 sql,
-                job_config=self._config(_bounds(window), dataset, "extract", budget),
-                job_id_prefix="pspp-extract-",
+                job_config=self._config(parameters, dataset, purpose, budget),
+                job_id_prefix=f"pspp-{purpose}-",
                 timeout=budget.left(CALL_SECONDS),
             )
             try:
@@ -143,69 +238,6 @@ class Source:
                 finally:
                     reader.cancel()
             budget.left()
-
-    def table_is_readable(self, dataset: Dataset, budget: Budget) -> None:
-        """Proves that the table can be read, without reading rows. Raises SourceUnavailable with what to do."""
-        now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        sql = f"SELECT 1 FROM `{self.warehouse}.{dataset.table}` WHERE FALSE"
-        self._query(sql, [], dataset, "verify", budget)
-        if dataset.watermark:
-            self.readiness(dataset, budget)
-        self.rows_by_hour(dataset, Window.last_full_hour_before(now), budget)
-
-    @property
-    def _client(self) -> bigquery.Client:
-        if self._client_made is None:
-            self._client_made = (
-                bigquery.Client(
-                    self._project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self._rest}
-                )
-                if self._rest
-                else bigquery.Client(self._project)
-            )
-        return self._client_made
-
-    @property
-    def _reader(self) -> BigQueryReadClient:
-        if self._reader_made is None:
-            unlimited = [("grpc.max_receive_message_length", -1)]
-            self._reader_made = (
-                BigQueryReadClient(
-                    transport=BigQueryReadGrpcTransport(channel=grpc.insecure_channel(self._grpc, options=unlimited))
-                )
-                if self._grpc
-                else BigQueryReadClient()
-            )
-        return self._reader_made
-
-    def _config(
-        self, parameters: list[bigquery.ScalarQueryParameter], dataset: Dataset, purpose: str, budget: Budget
-    ) -> bigquery.QueryJobConfig:
-        return bigquery.QueryJobConfig(
-            query_parameters=parameters,
-            use_query_cache=False,
-            maximum_bytes_billed=self._max_bytes_billed,
-            labels={"pipeline": "amazon-pspp", "dataset": dataset.name.lower()[:63], "purpose": purpose},
-            job_timeout_ms=int(budget.left() * 1000),
-        )
-
-    def _query(
-        self,
-        sql: str,
-        parameters: list[bigquery.ScalarQueryParameter],
-        dataset: Dataset,
-        purpose: str,
-        budget: Budget,
-    ) -> list[bigquery.Row]:
-        with self._mapped(dataset, purpose):
-            return list(
-                self._client.query_and_wait(
-                    sql,
-                    job_config=self._config(parameters, dataset, purpose, budget),
-                    api_timeout=budget.left(CALL_SECONDS),
-                    wait_timeout=budget.left(),
-                )
-            )
 
     @contextmanager
     def _mapped(self, dataset: Dataset, purpose: str) -> Iterator[None]:
@@ -253,7 +285,7 @@ def plain(value: object) -> str | None:
     return str(value)
 
 
-def _bounds(window: Window) -> list[bigquery.ScalarQueryParameter]:
+def _bounds(window: Window) -> Parameters:
     return [
         bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
         bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),

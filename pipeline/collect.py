@@ -1,0 +1,127 @@
+"""Collect: fetch what the partner returned (errors, acknowledgements), archive it, open it, match it, tell it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pipeline import log, partner
+from pipeline.cloud import VERSION, Cloud
+from pipeline.errors import during
+from pipeline.gnupghome import Gpg, status
+from pipeline.keyring import Keyring, keyring
+from pipeline.partner import Listed, Server
+from pipeline.records import Archived, Returned
+from pipeline.requests import Request
+
+MOST: Final = 64 * 1024 * 1024
+"""Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A returned file opened: its content where it was encrypted to us, and what is known of its signature."""
+
+    opened: bytes | None
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The delivery whose file name stands in the returned file's name."""
+
+    dataset: str
+    start: datetime
+    revision: int
+
+
+def collect(_: Request, cloud: Cloud) -> list[Returned]:
+    """Fetch every file that was not fetched before; nothing where no returns server is set.
+
+    A file is archived before it is recorded, and recorded before it is deleted at the partner (where the settings ask
+    for that at all). Raises PartnerUnavailable, PartnerUntrusted, ArchiveUnavailable, OutOfTime; what was collected
+    until then stays.
+    """
+    collected: list[Returned] = []
+    with during("collect"), log.stage("collect") as figures:
+        server = cloud.returns()
+        if server is not None:
+            files = [file for file in partner.listing(server, cloud.budget) or [] if not file.name.startswith(".")]
+            new = [file for file in files if cloud.records.returned(file.name, file.size, file.modified) is None]
+            if new:
+                with keyring(cloud.settings, cloud.credentials, cloud.budget) as keys:
+                    collected = [_collected(file, server, keys, cloud) for file in new]
+            if cloud.settings.returns_delete:
+                for file in files:
+                    partner.remove(server, file.name, cloud.budget)
+        figures.add(files=len(collected), errors=sum(one.error for one in collected))
+    return collected
+
+
+def _collected(file: Listed, server: Server, keys: Keyring, cloud: Cloud) -> Returned:
+    raw = partner.fetch(server, file.name, cloud.budget, most=MOST)
+    folder = f"returns/{cloud.now():%Y/%m/%d}/{cloud.attempt}"
+    content = _opened(raw, keys)
+    about = _about(file.name, cloud)
+    record = Returned(
+        created=cloud.now(),
+        version=VERSION,
+        file_name=file.name,
+        size=file.size,
+        modified=file.modified,
+        archived=_archived(f"{folder}/{file.name}", raw, cloud),
+        opened=None if content.opened is None else _archived(f"{folder}/{file.name}.opened", content.opened, cloud),
+        signature=content.signature,
+        error=re.search(cloud.settings.returns_error_pattern, file.name) is not None,
+        dataset=about.dataset if about else None,
+        start=about.start if about else None,
+        revision=about.revision if about else None,
+    )
+    if cloud.records.add_returned(record):
+        log.emit(
+            "returns.error" if record.error else "returns.received",
+            None,
+            file=file.name,
+            bytes=file.size,
+            dataset=record.dataset,
+            window_start=record.start.isoformat() if record.start else None,
+            revision=record.revision,
+            signature=record.signature,
+        )
+    return record
+
+
+def _archived(name: str, content: bytes, cloud: Cloud) -> Archived:
+    return Archived.of(cloud.archive.write(name, [content]), hashlib.sha256(content).hexdigest())
+
+
+def _opened(raw: bytes, keys: Keyring) -> _Content:
+    """The content of an OpenPGP message to us; a plain file has none of its own."""
+    armored = b"-----BEGIN PGP MESSAGE-----" in raw[:1000]
+    if not armored and not (raw[:1] and raw[0] & 0x80 and _text(raw) is None):
+        return _Content(None, "not encrypted")
+    result = Gpg(keys.home).decrypt(raw, passphrase=keys.passphrase, always_trust=True)
+    lines = status(result.stderr)
+    if result.returncode != 0 and not any(line[0] == "DECRYPTION_OKAY" for line in lines):
+        return _Content(None, "encrypted, but not to a key of ours")
+    signers = [line[1] for line in lines if line[0] == "VALIDSIG"]
+    bad = any(line[0] in ("BADSIG", "ERRSIG") for line in lines)
+    known = "good, by the partner" if signers and signers[0] in keys.partner.signers else f"good, by {signers[:1]}"
+    return _Content(bytes(result.data), "bad" if bad else known if signers else "none")
+
+
+def _text(raw: bytes) -> str | None:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _about(name: str, cloud: Cloud) -> _About | None:
+    for dataset in cloud.clients.datasets.values():
+        if (found := dataset.recognise(name)) is not None:
+            return _About(dataset.name, found[0], found[1])
+    return None

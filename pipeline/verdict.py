@@ -1,0 +1,79 @@
+"""What the evidence about one slot amounts to: pure judgement, separate from how the evidence is gathered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Verdict = Literal[
+    "certified",
+    "empty",
+    "missing",
+    "refused",
+    "late rows",
+    "rows gone",
+    "archive mismatch",
+    "partner mismatch",
+    "unconfirmed",
+    "source not ready",
+]
+
+SETTLED: Final[tuple[Verdict, ...]] = ("certified", "empty")
+"""Verdicts that need nobody's attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How the rows of a window differ between the plan's snapshot and now; counts of rows.
+
+    `added` and `altered` rows were never sent as they are now. `moved` rows changed again and belong to a later
+    window; `deleted` ones are in no window at all.
+    """
+
+    added: int = 0
+    altered: int = 0
+    moved: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that is known of one slot. Empty lists mean that nothing speaks against it.
+
+    `planned` says whether a plan is recorded; `rows_now` is the warehouse's count at this moment. `records` and
+    `archive` name what is missing or differs there, `partner` what differs at the partner; `unconfirmed` files are
+    those whose arrival nothing proves.
+    """
+
+    ready: bool
+    planned: bool
+    rows_now: int
+    rows_planned: int = 0
+    refused: bool = False
+    undelivered: tuple[int, ...] = ()
+    change: Change = field(default_factory=Change)
+    records: tuple[str, ...] = ()
+    archive: tuple[str, ...] = ()
+    partner: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """The one verdict on the evidence: damage first, then what was never sent, then what is not proven."""
+    if evidence.records or evidence.archive:
+        return "archive mismatch"
+    if not evidence.planned:
+        return "missing" if evidence.ready else "source not ready"
+    if evidence.refused:
+        return "refused"
+    if evidence.undelivered:
+        return "missing"
+    if evidence.change.added or evidence.change.altered:
+        return "late rows"
+    if evidence.partner:
+        return "partner mismatch"
+    if evidence.change.deleted:
+        return "rows gone"
+    if evidence.unconfirmed:
+        return "unconfirmed"
+    return "certified" if evidence.rows_planned else "empty"
