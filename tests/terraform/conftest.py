@@ -1,8 +1,8 @@
 """The deployment as Terraform would make it: applied offline by `tfcheck`, once for each set of variables.
 
-`tfcheck` is looked for in the variable TFCHECK, else in the folder beside the repository. Where there is none, the
-tests of the applied state are not collected, the header of the run says so, and the tests of the text remain. With
-TFCHECK set, as .ci/run sets it, a missing tool is an error.
+`tfcheck` is looked for in the variable TFCHECK, else in the folder beside the repository. Where it or terraform is
+missing, the tests of the applied state are not collected, the header of the run says so, and the tests of the text
+remain. With TFCHECK set, as .ci/run sets it, a missing tool ends the run with an error.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ DEPLOYED: Final = ("main.py", "requirements.txt", "pipeline", "terraform")
 _BESIDE = ROOT.parent / "shared" / "tools" / "terraform" / "tfcheck"
 TFCHECK: Final = Path(os.environ.get("TFCHECK") or _BESIDE)
 
-collect_ignore = [] if TFCHECK.is_file() else ["test_applied.py", "test_source.py"]
+CAN_APPLY: Final = TFCHECK.is_file() and shutil.which(os.environ.get("TERRAFORM", "terraform")) is not None
+
+if os.environ.get("TFCHECK") and not CAN_APPLY:
+    raise pytest.UsageError(f"TFCHECK is set to {TFCHECK}; that file, or terraform itself, is not there")
+
+collect_ignore = [] if CAN_APPLY else ["test_applied.py", "test_source.py"]
 
 
 def pytest_report_header() -> str:
-    if TFCHECK.is_file():
+    if CAN_APPLY:
         return f"terraform: applied by {TFCHECK.name}"
-    if os.environ.get("TFCHECK"):
-        raise pytest.UsageError(f"TFCHECK is set to {TFCHECK}, and no such file exists")
-    return "terraform: no tfcheck here, so only the text of the configuration is tested"
+    return "terraform: no tfcheck or no terraform here, so only the text of the configuration is tested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """Every option in use."""
     repository = copy_of_the_repository(tmp_path_factory.mktemp("everything"))
-    return apply(repository, Path(__file__).with_name("everything.tfvars"), tmp_path_factory.mktemp("kept"))
+    return apply(repository, Path(__file__).with_name("everything.hcl"), tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(params=["example", "everything"])

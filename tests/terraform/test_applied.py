@@ -86,11 +86,16 @@ def test_the_state_holds_no_secret(deployment: Deployment) -> None:
     assert set(settings.values()) - {""} == names
 
 
+def test_the_readme_says_how_much_the_first_plan_makes(example: Deployment) -> None:
+    assert re.findall(r"Plan: (\d+) to add", README) == [str(len(example.resources))]
+
+
 def test_the_function_understands_its_environment(everything: Deployment) -> None:
     given = everything.one("google_cloudfunctions2_function", "share")["service_config"][0]["environment_variables"]
     settings = from_environment(given)
     assert set(given) == {name.upper() for name in Settings.model_fields if not name.endswith("_emulator_host")}
     assert settings.warehouse == "acme-warehouse.amazon_pspp"
+    assert settings.sftp_collects is True
     assert (settings.sftp_publish, settings.returns_port, settings.returns_delete) == ("rename", 2223, True)
     assert (settings.pgp_compression, settings.pgp_sign, settings.max_republish) == ("zlib:1", False, 5)
 

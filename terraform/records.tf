@@ -1,0 +1,49 @@
+# Records: plans, proofs and certificates, small JSON objects that are created once and never changed.
+
+resource "google_storage_bucket" "records" {
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record every write and delete (secret_access.tf); access logs would be one more bucket to guard.
+  name                        = "${var.project}-${var.name}-records"
+  location                    = var.region
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+
+  # The function cannot replace a record; should a person do it, the one before is still there.
+  versioning {
+    enabled = true
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = 90 * 24 * 3600
+  }
+
+  dynamic "encryption" {
+    for_each = google_kms_crypto_key_iam_member.objects
+    content {
+      default_kms_key_name = encryption.value.crypto_key_id
+    }
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_storage_bucket_iam_member" "records_to_function" {
+  for_each = toset(["roles/storage.objectCreator", "roles/storage.objectViewer"])
+
+  bucket = google_storage_bucket.records.name
+  role   = each.value
+  member = google_service_account.function.member
+}
+
+resource "google_storage_bucket_iam_member" "records_to_readers" {
+  for_each = setunion(var.people.operators, var.people.auditors)
+
+  bucket = google_storage_bucket.records.name
+  role   = "roles/storage.objectViewer"
+  member = each.value
+}
