@@ -27,7 +27,7 @@ from pipeline.settings import Settings
 
 Client = storage.Client
 
-PIECE: Final = 16 * 1024 * 1024
+PIECE: Final = 8 * 1024 * 1024
 """Bytes of one request of a resumable upload; a multiple of 256 KiB as the protocol asks."""
 
 CALL_SECONDS: Final = 60.0
@@ -99,6 +99,14 @@ class Bucket:
             except api.PreconditionFailed:
                 return False
         return True
+
+    def may_create(self, name: str) -> None:
+        """Begin an upload and never finish it, which proves the permission and leaves no object behind.
+
+        Raises ArchiveUnavailable with what to do.
+        """
+        with self.mapped(name):
+            self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
 
     def read(self, name: str) -> bytes | None:
         """A small object whole, its checksum compared; None where there is none. Raises ArchiveUnavailable."""

@@ -7,10 +7,10 @@ the rows are named by a hash of their key, never by a value.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Final
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +22,9 @@ from pipeline.window import Window
 
 EXAMPLES: Final = 20
 """Hashed keys that a violation names; the count says how many rows there are in all."""
+
+SLICE: Final = 16_384
+"""Rows of one frame: the warehouse's batches may be large, and every step holds a copy of one frame."""
 
 _ARROW: Final = {
     "STRING": (pa.string(), pa.large_string()),
@@ -76,15 +79,16 @@ class Checks:
         self._counts = [rule.sum().alias(str(number)) for number, (_, _, rule) in enumerate(self._rules)]
 
     def checking(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pl.DataFrame]:
-        """One frame a batch, columns in the contract's order and types, whether or not rows break rules.
+        """Frames of at most SLICE rows, columns in the contract's order and types, whether or not rows break rules.
 
         Ask `findings` afterwards. Raises SourceChanged where the table's columns are not the contract's.
         """
-        for batch in batches:
-            frame = self._typed(batch)
-            self._check(frame)
-            self._add_totals(frame)
-            yield frame
+        for whole in batches:
+            for start in range(0, whole.num_rows, SLICE):
+                frame = self._typed(whole.slice(start, SLICE))
+                self._check(frame)
+                self._add_totals(frame)
+                yield frame
 
     def _typed(self, batch: pa.RecordBatch) -> pl.DataFrame:
         arrays = []
@@ -116,13 +120,15 @@ class Checks:
         type_ = pa.decimal128(38, column.scale)
         try:
             return pc.cast(array, type_)
-        except pa.ArrowInvalid:
-            fits = [value is None or _fits(value, column.scale or 0) for value in array.to_pylist()]
-            misfits = batch.select(list(self.dataset.key)).filter(pa.array([not fit for fit in fits]))
-            keys = pl.from_arrow(misfits)
-            assert isinstance(keys, pl.DataFrame)
-            self.findings.broke(column.name, "scale", misfits.num_rows, self._hashed(keys))
-            return pc.cast(pc.if_else(pa.array(fits), array, pa.scalar(None, array.type)), type_)
+        except pa.ArrowInvalid:  # a value does not fit, or Arrow's 256-bit division erred, as it does near 2^64 units
+            values = array.to_pylist()
+            exact = [None if value is None else _exactly(value, column.scale or 0) for value in values]
+            unfit = [value is not None and fit is None for value, fit in zip(values, exact, strict=True)]
+            if any(unfit):
+                keys = pl.from_arrow(batch.select(list(self.dataset.key)).filter(pa.array(unfit)))
+                assert isinstance(keys, pl.DataFrame)
+                self.findings.broke(column.name, "scale", keys.height, self._hashed(keys))
+            return pa.array(exact, type_)
 
     def _check(self, frame: pl.DataFrame) -> None:
         self.findings.rows += frame.height
@@ -146,20 +152,26 @@ class Checks:
             elif (before := totals.get(name)) is None:
                 totals[name] = value
             else:
-                totals[name] = before + value if total.function == "sum" else _COMBINE[total.function](before, value)
+                totals[name] = _COMBINE[total.function](before, value)
 
 
-_COMBINE: Final = {"min": min, "max": max}
+_WIDE: Final = Context(prec=76)
+"""Python's own context would round a sum to 28 digits."""
+
+_EXACT: Final = Context(prec=38, traps=[Inexact, InvalidOperation])
+_COMBINE: Final[Mapping[str, Callable[[Any, Any], object]]] = {"sum": _WIDE.add, "min": min, "max": max}
 
 
 def _at_scale(column: Column) -> pl.Expr:
     return pl.col(column.name).cast(pl.Decimal(38, column.scale or 0))
 
 
-def _fits(value: Decimal, scale: int) -> bool:
-    digits = value.normalize().as_tuple()
-    exponent = digits.exponent if isinstance(digits.exponent, int) else 0
-    return -exponent <= scale and len(digits.digits) + exponent + scale <= 38
+def _exactly(value: Decimal, scale: int) -> Decimal | None:
+    """The value at the scale in 38 digits; None where that would change it."""
+    try:
+        return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    except (Inexact, InvalidOperation):
+        return None
 
 
 def _rules(column: Column) -> Iterator[tuple[str, str, pl.Expr]]:
