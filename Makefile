@@ -27,12 +27,18 @@ up: setup ## the local stack, kept running for experiments by hand
 	$(RUN) -m tests.stack.demo --stay
 
 test: setup ## all tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(PYTEST)
 
 check: setup ## linting and strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy main.py pipeline tests
+
+chaos: setup ## hundreds of hours with kills, drops and duplicates; then an audit
+	$(RUN) -m tests.chaos
+
+bench: setup ## measurements against what people use today
+	$(RUN) -m tests.bench
 
 clean: ## forget the virtual environment and what tests left
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
