@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -W error::SyntaxWarning
 READY = $(VENV)/.ready
+DBT_READY = .venv-dbt/.ready
 
 .DEFAULT_GOAL := help
 .PHONY: help setup packages demo up test check bench chaos clean
@@ -10,11 +11,17 @@ READY = $(VENV)/.ready
 help: ## these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
-setup: packages $(READY) ## a virtual environment with everything that is needed
+setup: packages $(READY) $(DBT_READY) ## a virtual environment with everything that is needed
 
 $(READY): requirements.txt tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+# dbt's pins differ from the function's, so it lives apart.
+$(DBT_READY): dbt/requirements.txt
+	$(PYTHON) -m venv .venv-dbt
+	.venv-dbt/bin/python -m pip install --quiet --disable-pip-version-check -r dbt/requirements.txt
 	@touch $@
 
 packages:
@@ -41,4 +48,4 @@ bench: setup ## measurements against what people use today
 	$(RUN) -m tests.bench
 
 clean: ## forget the virtual environment and what tests left
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) .venv-dbt .pytest_cache .mypy_cache .ruff_cache .hypothesis build

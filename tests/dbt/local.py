@@ -62,7 +62,7 @@ def options(warehouse: Warehouse, project: Path, scratch: Path) -> list[str]:
 
 def environment(warehouse: Warehouse) -> Mapping[str, str]:
     """The environment in which dbt finds the warehouse, and asks nothing of the network."""
-    return os.environ | warehouse.environment | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
+    return os.environ | warehouse.environment | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_USE_COLORS": "false"}
 
 
 def main() -> None:

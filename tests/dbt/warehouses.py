@@ -70,7 +70,12 @@ class DuckDBFile:
 
     def rows(self, sql: str) -> pl.DataFrame:
         with duckdb.connect(self.path, read_only=True) as connection:
-            frame: pl.DataFrame = connection.sql(sql).pl()
+            return self.dated(connection.sql(sql))
+
+    @staticmethod
+    def dated(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+        """A relation's rows with the zone that its timestamps lack."""
+        frame: pl.DataFrame = relation.pl()
         return frame.with_columns(pl.col(pl.Datetime).dt.replace_time_zone("UTC"))
 
 

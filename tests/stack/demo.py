@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import shlex
 import sys
@@ -18,14 +17,27 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.window import Window
+from pipeline.window import HOUR, Window, rfc3339
+from tests.dbt.local import build
+from tests.dbt.warehouses import LocalBigQuery
 from tests.stack.function import Function
 from tests.stack.opened import Opened, open_files
+from tests.stack.rawdata import raw_rows
 from tests.stack.world import DATASET, PROJECT, TOPIC, World, world
 
-ROWS: Final = {"identity": 2_000, "payments": 6_000, "transactions": 9_000}
+MOVEMENTS: Final = 4_000
+"""New payments and transactions an hour, about."""
+
+DATASETS: Final = ("identity", "payments", "transactions")
 PATIENCE: Final = 120.0
-SHOWN: Final = ("plan.completed", "seal.completed", "upload.completed", "delivery.completed", "delivery.unchanged")
+SHOWN: Final = (
+    "plan.completed",
+    "seal.completed",
+    "upload.completed",
+    "delivery.completed",
+    "delivery.empty",
+    "delivery.unchanged",
+)
 
 console = Console(highlight=False)
 
@@ -48,54 +60,86 @@ def main() -> int:
     parser.add_argument("--stay", action="store_true", help="keep everything running afterwards")
     stay = parser.parse_args().stay
     began = time.monotonic()
-    window = Window.last_full_hour_before(datetime.now(UTC))
-    with tempfile.TemporaryDirectory(prefix="pspp-demo-") as root, world(Path(root), pgp_algorithm="rsa3072") as local:
+    with (
+        tempfile.TemporaryDirectory(prefix="pspp-demo-") as root,
+        world(Path(root), pgp_algorithm="rsa3072", tables=False) as local,
+    ):
         console.print(
             f"The local cloud is up ({time.monotonic() - began:.1f} s); keys, secrets, buckets, topics are made."
-        )
-        local.fill(window.start, ROWS)
-        console.print(
-            f"{sum(ROWS.values()):,} rows of {window.start:%Y-%m-%d %H:%M} UTC are in the warehouse, complete."
         )
         function = local.function().start()
         try:
             local.subscribe(function)
-            good = _first_message(local, function, window) and _second_message(local, function)
+            latest = Window.last_full_hour_before(datetime.now(UTC))
+            good = _two_hours(local, function, latest) and _once_more(local, function, latest)
             if stay and good:
                 _stay(local, function)
         except KeyboardInterrupt:
             return 0
         finally:
             function.stop()
-    console.print(
-        f"[{'green' if good else 'red'}]{'Everything as it must be' if good else 'Something is off'}[/], "
-        f"{time.monotonic() - began:.0f} s in all."
-    )
+    verdict = "[green]Everything as it must be[/]" if good else "[red]Something is off[/]"
+    console.print(f"{verdict}, {time.monotonic() - began:.0f} s in all.")
     return 0 if good else 1
 
 
-def _first_message(local: World, function: Function, window: Window) -> bool:
-    told = Told(function, 0)
-    console.print("\nThe scheduler's hourly message is published: [bold]{}[/]")
-    local.publish(b"{}")
-    finished = _watch(told, "delivery.completed", len(ROWS))
+def _two_hours(local: World, function: Function, latest: Window) -> bool:
+    """Raw rows, dbt, a message, files: the first hour by a window, the second by the scheduler's message."""
+    first = Window(latest.start - HOUR, latest.start)
+    console.print(f"\n[bold]First hour[/], {first.start:%Y-%m-%d %H:%M} UTC")
+    _build(local, 0, first)
+    good = _deliver(local, function, first, _naming(first), "support's message with a window")
+    console.print(f"\n[bold]Second hour[/], {latest.start:%H:%M} UTC: new raw rows, some about what was sent before")
+    _build(local, 1, latest)
+    return good and _deliver(local, function, latest, _hourly(latest), "the scheduler's hourly message")
+
+
+def _naming(window: Window) -> str:
+    return json.dumps({"window": {"start": rfc3339(window.start), "end": rfc3339(window.end)}})
+
+
+def _hourly(window: Window) -> str:
+    """The scheduler's message, unless the clock has struck since: then it would be about the next hour."""
+    return "{}" if Window.last_full_hour_before(datetime.now(UTC)) == window else _naming(window)
+
+
+def _build(local: World, hour: int, window: Window) -> None:
+    """New raw rows, and dbt over all of them, as if it ran two minutes after the hour."""
+    warehouse = LocalBigQuery(local.services["bigquery"].ready["rest"], PROJECT, DATASET)
+    raw = raw_rows(seed=0, hour=hour, rows=MOVEMENTS, start=window.start - hour * HOUR)
+    warehouse.load(raw)
+    began = time.monotonic()
+    build(warehouse, now=window.end + timedelta(minutes=2))
+    counts = {name: local.tables.sql(f"SELECT COUNT(*) FROM `{local.tables.name}.{name}`")[0][0] for name in DATASETS}
+    inside = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    console.print(
+        f"  {sum(frame.height for frame in raw.values()):,} raw rows loaded, dbt built "
+        f"({time.monotonic() - began:.0f} s); the tables hold {inside} rows"
+    )
+
+
+def _deliver(local: World, function: Function, window: Window, message: str, whose: str) -> bool:
+    told = Told(function, len(list(function.events())))
+    console.print(f"  {whose} is published: [bold]{message}[/]")
+    local.publish(message.encode())
+    finished = _watch(told, ("delivery.completed", "delivery.empty"), len(DATASETS))
     opened = open_files(local, window)
-    _show(local, told, opened)
-    return finished and len(opened) == len(ROWS) and all(one.identical for one in opened.values())
+    _show(told, opened)
+    return finished and bool(opened) and all(one.identical for one in opened.values())
 
 
-def _second_message(local: World, function: Function) -> bool:
+def _once_more(local: World, function: Function, window: Window) -> bool:
     told = Told(function, len(list(function.events())))
     before = {path: path.stat().st_mtime_ns for path in local.received()}
-    console.print("\nThe same message is published again:")
-    local.publish(b"{}")
-    finished = _watch(told, "delivery.unchanged", len(ROWS))
+    console.print("\n[bold]The same message again[/]")
+    local.publish(_hourly(window).encode())
+    finished = _watch(told, ("delivery.unchanged", "delivery.empty"), len(DATASETS))
     untouched = before == {path: path.stat().st_mtime_ns for path in local.received()}
-    console.print("Nothing was done twice." if untouched else "[red]A file at the partner was touched.[/]")
+    console.print("  Nothing was done twice." if untouched else "[red]A file at the partner was touched.[/]")
     return finished and untouched and not told.named("upload.started")
 
 
-def _watch(told: Told, name: str, count: int) -> bool:
+def _watch(told: Told, ends: tuple[str, ...], count: int) -> bool:
     end = time.monotonic() + PATIENCE
     shown = 0
     while time.monotonic() < end:
@@ -103,10 +147,10 @@ def _watch(told: Told, name: str, count: int) -> bool:
         for event in events[shown:]:
             console.print("  " + _line(event))
         shown = len(events)
-        if len(told.named(name)) >= count:
+        if len(told.named(*ends)) >= count:
             return True
         time.sleep(0.05)
-    console.print(f"[red]{name} did not come within {PATIENCE:.0f} s; the function's log says:[/]")
+    console.print(f"[red]{ends[0]} did not come within {PATIENCE:.0f} s; the function's log says:[/]")
     console.print("\n".join(told.function.log.read_text(errors="replace").splitlines()[-20:]))
     return False
 
@@ -119,7 +163,7 @@ def _line(event: dict[str, Any]) -> str:
     return f"{event['event']:<20} {event.get('dataset', ''):<13} {', '.join(figures + trouble)}"
 
 
-def _show(local: World, told: Told, opened: dict[str, Opened]) -> None:
+def _show(told: Told, opened: dict[str, Opened]) -> None:
     table = Table("dataset", "rows", "bytes", "seconds", "archived under", "the partner sees", "with the partner's key")
     for name, one in opened.items():
         seal, upload = (_of(told, event, name) for event in ("seal.completed", "upload.completed"))
@@ -141,11 +185,8 @@ def _of(told: Told, event: str, dataset: str) -> dict[str, Any]:
 
 def _stay(local: World, function: Function) -> None:
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in local.environment().items())
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
-    message = json.dumps(
-        {"window": {"start": hour.isoformat(), "end": (hour + timedelta(hours=1)).isoformat()}, "resend": True}
-    )
-    event = {"messages": [{"data": base64.b64encode(message.encode()).decode()}]}
+    hour = Window.last_full_hour_before(datetime.now(UTC))
+    message = json.dumps({"window": {"start": rfc3339(hour.start), "end": rfc3339(hour.end)}, "resend": True})
     console.print("\nEverything stays up until Ctrl-C. Settings of this cloud, for the operator's commands:\n")
     console.print(f"export {settings}", soft_wrap=True)
     console.print(f"\nPublish a message by hand, from another terminal with these settings (topic {TOPIC}):\n")
@@ -153,7 +194,6 @@ def _stay(local: World, function: Function) -> None:
     console.print(
         f"\nWarehouse {PROJECT}.{DATASET}; the partner's files: {local.files}; the function's log: {function.log}"
     )
-    console.print(f"The same as a body for Pub/Sub's REST method: {json.dumps(event)}", soft_wrap=True)
     for event_ in _forever(function):
         if event_["event"] in SHOWN or event_["severity"] not in ("INFO", "DEBUG"):
             console.print("  " + _line(event_))

@@ -23,17 +23,14 @@ import yaml
 from tests.stack.sampledata import NASTY
 
 START: Final = datetime(2026, 11, 23, 13, tzinfo=UTC)
-HOUR: Final = timedelta(hours=1)
 COUNTRIES: Final = ("ES", "DE", "FR", "IT", "PT", "NL", "PL", "CN")
 CURRENCIES: Final = ("EUR", "GBP", "USD", "PLN")
 GIVEN: Final = ("Ana", "Zoë", "Jürgen", "Aïcha", "Ivo", "Niamh", "伟", "Łukasz")
 FAMILY: Final = ("García", "O'Neill", "Groß", "Benali", "Horvat", "Ní Bhriain", "李", "van 't Hoff")
 TRADES: Final = ("Trading", "Fashion", "Toys & Games", "Électronique", "Home, Garden", "Books", "Sports", "Food")
 FORMS: Final = ("S.L.", "GmbH", "S.à r.l.", "B.V.", "Lda.", "Sp. z o.o.")
-DOCUMENTS: Final = ("Passport", "ID Card", "Driving Licence", "Residence Permit")
 
 Row = dict[str, Any]
-
 
 _TYPES: Final[Mapping[str, Any]] = {
     "string": pl.String,
@@ -43,18 +40,12 @@ _TYPES: Final[Mapping[str, Any]] = {
     "numeric": pl.Decimal(38, 9),
     "timestamp": pl.Datetime("us", "UTC"),
 }
-
-
-def _tables(sources: Path) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for source in yaml.safe_load(sources.read_text(encoding="utf-8"))["sources"]:
-        for table in source["tables"]:
-            columns = {column["name"]: _TYPES[column["data_type"]] for column in table["columns"]}
-            found[f"{source['schema']}.{table['name']}"] = columns
-    return found
-
-
-TABLES: Final = _tables(Path(__file__).parents[2] / "dbt" / "models" / "staging" / "sources.yml")
+_SOURCES: Final = Path(__file__).parents[2] / "dbt" / "models" / "staging" / "sources.yml"
+TABLES: Final[dict[str, dict[str, Any]]] = {
+    f"{source['schema']}.{table['name']}": {column["name"]: _TYPES[column["data_type"]] for column in table["columns"]}
+    for source in yaml.safe_load(_SOURCES.read_text(encoding="utf-8"))["sources"]
+    for table in source["tables"]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +56,9 @@ class Customer:
     account_id: str
     contact_id: str
     entity_id: str | None
-    in_salesforce: bool
+    known_as: str  # the ledger's name for it
     virtual_account_id: str
     beneficiary_id: str
-
-    @property
-    def known_as(self) -> str:
-        """The id by which the ledger knows the customer."""
-        return self.account_id if self.in_salesforce or self.entity_id is None else self.entity_id
 
 
 def raw_rows(seed: int, hour: int, rows: int, start: datetime = START) -> dict[str, pl.DataFrame]:
@@ -89,14 +75,11 @@ def raw_rows(seed: int, hour: int, rows: int, start: datetime = START) -> dict[s
             _onboard(gained, one, at - timedelta(days=random.randint(1, 300)), Random(f"{seed}/{one.number}"))
     else:
         _stories(gained, customers, hour, at, seed)
-        before = [
-            _payment(customers, Random(f"{seed}/{hour - 1}/{n}"), hour - 1, n, at - HOUR) for n in range(rows // 2)
-        ]
-        gained["ledger.payments"] += [_executed(order, at) for order in before] + before[: len(before) // 10]
-    for number in range(rows // 2):
-        gained["ledger.payments"].append(_payment(customers, Random(f"{seed}/{hour}/{number}"), hour, number, at))
-    for number in range(rows):
-        gained["ledger.transactions"].append(_transaction(customers, random, hour, number, at))
+        executed = {"status": "executed", "executed_at": at, "operation": "update", "version": 2, "changed_at": at}
+        before = _payments(customers, seed, hour - 1, rows // 2, at - timedelta(hours=1))
+        gained["ledger.payments"] += [order | executed for order in before] + before[: len(before) // 10]
+    gained["ledger.payments"] += _payments(customers, seed, hour, rows // 2, at)
+    gained["ledger.transactions"] += [_transaction(customers, random, hour, number, at) for number in range(rows)]
     return {table: _arrived(gained[table], table, at, random) for table in TABLES}
 
 
@@ -105,25 +88,20 @@ def customer(seed: int, number: int) -> Customer:
     random = Random(f"{seed}/customer/{number}")
     tail = "".join(random.choices(string.ascii_letters + string.digits, k=15))
     entity = f"FNX-{random.randrange(10**9):09d}" if number % 5 in (0, 1) else None
-    return Customer(
-        number, f"001{tail}", f"003{tail}", entity, number % 5 != 0, f"va-{number:06d}", f"ben-{number:06d}"
-    )
+    known_as = entity if entity is not None and number % 5 == 0 else f"001{tail}"
+    return Customer(number, f"001{tail}", f"003{tail}", entity, known_as, f"va-{number:06d}", f"ben-{number:06d}")
 
 
 def _onboard(gained: dict[str, list[Row]], one: Customer, at: datetime, random: Random) -> None:
-    if one.in_salesforce:
+    if one.known_as == one.account_id:
         _in_salesforce(gained, one, at, random)
     if one.entity_id is not None:
         gained["fenx_Kafka_Synchronized.entity"].append(_entity(one, at, random))
     account = {"virtual_account_id": one.virtual_account_id, "customer_ref": one.known_as, "iban": iban(random, "ES")}
-    gained["ledger.virtual_accounts"].append({**account, "operation": "insert", "version": 1, "changed_at": at})
-    beneficiary: Row = {
-        "beneficiary_id": one.beneficiary_id,
-        "name": _name(random),
-        "country": random.choice(COUNTRIES),
-    }
-    beneficiary["iban"] = iban(random, "DE") if random.random() < 0.8 else None
-    gained["ledger.beneficiaries"].append({**beneficiary, "operation": "insert", "version": 1, "changed_at": at})
+    gained["ledger.virtual_accounts"].append(account | _inserted(at))
+    payee: Row = {"beneficiary_id": one.beneficiary_id, "name": _name(random), "country": random.choice(COUNTRIES)}
+    payee["iban"] = iban(random, "DE") if random.random() < 0.8 else None
+    gained["ledger.beneficiaries"].append(payee | _inserted(at))
 
 
 def _in_salesforce(gained: dict[str, list[Row]], one: Customer, at: datetime, random: Random, **changed: Any) -> None:
@@ -147,7 +125,7 @@ def _in_salesforce(gained: dict[str, list[Row]], one: Customer, at: datetime, ra
     gained["salesforce.account_contact"].append({**relation, "Role": role, **stamp})
     gained["salesforce.contact"].append(_contact(one, at, random))
     if one.entity_id is None:
-        document = {"Id": f"a0D{one.account_id[3:]}", "Contact__c": one.contact_id, "Type__c": random.choice(DOCUMENTS)}
+        document = {"Id": f"a0D{one.account_id[3:]}", "Contact__c": one.contact_id, "Type__c": "ID Card"}
         document |= {"Number__c": f"{random.randrange(10**7):09d}", "Issuing_Country__c": random.choice(COUNTRIES)}
         gained["salesforce.id_doc"].append({**document, "Expiry_Date__c": _day(random, 2027, 2036), **stamp})
 
@@ -193,7 +171,7 @@ def _entity(one: Customer, at: datetime, random: Random) -> Row:
 
 def _stories(gained: dict[str, list[Row]], customers: list[Customer], hour: int, at: datetime, seed: int) -> None:
     count = len(customers)
-    moved = customers[(hour * 5 + 2) % count]
+    moved = customers[(hour * 5 + 3) % count]
     gained["salesforce.contact"].append(_contact(moved, at, Random(f"{seed}/{hour}/moved")))
     appears, merged, leaves = (customers[(hour * 5 - 5 + step) % count] for step in (0, 2, 4))
     _in_salesforce(gained, appears, at, Random(f"{seed}/{appears.number}/account"))
@@ -203,25 +181,23 @@ def _stories(gained: dict[str, list[Row]], customers: list[Customer], hour: int,
         _in_salesforce(gained, merged, at, Random(f"{seed}/{merged.number}"), **into)
 
 
-def _payment(customers: list[Customer], random: Random, hour: int, number: int, at: datetime) -> Row:
-    payer = random.choice(customers)
-    return {
-        "payment_id": f"pay-{hour:04d}-{number:07d}",
-        "virtual_account_id": payer.virtual_account_id,
-        "beneficiary_id": payer.beneficiary_id,
-        "amount": Decimal(random.randrange(1, 10**7)) / 100,
-        "currency": random.choice(CURRENCIES),
-        "status": "created",
-        "reference": random.choice((*NASTY, f"Invoice {random.randrange(10**5)}", f"RF{random.randrange(10**8)}")),
-        "created_at": at + timedelta(microseconds=random.randrange(3_600_000_000)),
-        "operation": "insert",
-        "version": 1,
-        "changed_at": at,
-    }
-
-
-def _executed(order: Row, at: datetime) -> Row:
-    return order | {"status": "executed", "executed_at": at, "operation": "update", "version": 2, "changed_at": at}
+def _payments(customers: list[Customer], seed: int, hour: int, count: int, at: datetime) -> list[Row]:
+    random = Random(f"{seed}/{hour}/payments")
+    payers = [random.choice(customers) for _ in range(count)]
+    return [
+        {
+            "payment_id": f"pay-{hour:04d}-{number:07d}",
+            "virtual_account_id": payer.virtual_account_id,
+            "beneficiary_id": payer.beneficiary_id,
+            "amount": Decimal(random.randrange(1, 10**7)) / 100,
+            "currency": random.choice(CURRENCIES),
+            "status": "created",
+            "reference": random.choice((*NASTY, f"Invoice {random.randrange(10**5)}")),
+            "created_at": at + timedelta(microseconds=random.randrange(3_600_000_000)),
+        }
+        | _inserted(at)
+        for number, payer in enumerate(payers)
+    ]
 
 
 def _transaction(customers: list[Customer], random: Random, hour: int, number: int, at: datetime) -> Row:
@@ -241,10 +217,11 @@ def _transaction(customers: list[Customer], random: Random, hour: int, number: i
         "description": random.choice((*NASTY, "Marketplace payout", "Refund", "Fee")),
         "booked_at": booked,
         "value_date": booked.date(),
-        "operation": "insert",
-        "version": 1,
-        "changed_at": booked,
-    }
+    } | _inserted(booked)
+
+
+def _inserted(at: datetime) -> Row:
+    return {"operation": "insert", "version": 1, "changed_at": at}
 
 
 def _arrived(rows: list[Row], table: str, at: datetime, random: Random) -> pl.DataFrame:
@@ -257,8 +234,8 @@ def _arrived(rows: list[Row], table: str, at: datetime, random: Random) -> pl.Da
 
 
 def iban(random: Random, country: str) -> str:
-    """An IBAN with right check digits, in groups of four as people write them."""
-    account = "".join(random.choices(string.digits, k=18))
+    """An IBAN of the country's length with right check digits, in groups of four as people write them."""
+    account = "".join(random.choices(string.digits, k={"ES": 20, "DE": 18, "FR": 23}[country]))
     number = int("".join(str(int(sign, 36)) for sign in f"{account}{country}00"))
     text = f"{country}{98 - number % 97:02d}{account}"
     return " ".join(text[place : place + 4] for place in range(0, len(text), 4))

@@ -56,9 +56,8 @@ def access(client: SecretManagerServiceClient, secret: str, version: str) -> byt
 
 def test_a_payload_comes_back_with_its_checksum(client: SecretManagerServiceClient, secret: str) -> None:
     data = b"top\x00\xffsecret"
-    added = client.add_secret_version(
-        parent=secret, payload=types.SecretPayload(data=data, data_crc32c=google_crc32c.value(data))
-    )
+    payload = types.SecretPayload(data=data, data_crc32c=google_crc32c.value(data))
+    added = client.add_secret_version(parent=secret, payload=payload)
     assert added.client_specified_payload_checksum
     answer = client.access_secret_version(name=f"{secret}/versions/latest")
     assert (answer.name, answer.payload.data) == (f"{secret}/versions/1", data)

@@ -197,8 +197,12 @@ def world(
     partner_options: Sequence[str] = (),
     contracts_directory: Path | None = None,
     pgp_algorithm: keys.PgpAlgorithm = "ed25519/cv25519",
+    tables: bool = True,
 ) -> Iterator[World]:
-    """Start everything under `root` and make keys, secrets, buckets, topics and tables; stop it at the end."""
+    """Start everything under `root` and make keys, secrets, buckets, topics and tables; stop it at the end.
+
+    Without `tables` the warehouse stays empty, for dbt to build in.
+    """
     made = World(root, manners)
     if contracts_directory is not None:
         made.contracts_directory = contracts_directory
@@ -214,6 +218,8 @@ def world(
         _make_keys(made, pgp_algorithm)
         made.start_partner(*partner_options)
         _make_cloud(made)
+        if tables:
+            made.tables.create(made.datasets.values())
         yield made
 
 
@@ -243,7 +249,6 @@ def _make_cloud(made: World) -> None:
     made.subscriber.create_subscription(
         name=f"projects/{PROJECT}/subscriptions/rejected", topic=f"projects/{PROJECT}/topics/{REJECTED}"
     )
-    made.tables.create(made.datasets.values())
 
 
 def sshd_is_there() -> bool:

@@ -167,10 +167,11 @@ def _partitioning(by: exp.Expr) -> dict[str, Any]:
         series = by.expression
         bounds = {key: series.args[key].name for key in ("start", "end")} | {"interval": series.args["step"].name}
         return {"rangePartitioning": {"field": by.this.name, "range": bounds}}
-    column = by.find(exp.Column)
+    column = by.find(exp.Identifier)
     if column is None:
         raise invalid_query("PARTITION BY expression must name a column")
-    return {"timePartitioning": {"type": (by.text("unit") or "DAY").upper(), "field": column.name}}
+    field = {} if column.name.upper().startswith("_PARTITION") else {"field": column.name}
+    return {"timePartitioning": {"type": (by.text("unit") or "DAY").upper(), **field}}
 
 
 def _options(tree: exp.Expr, scope: Scope) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def from_duckdb(error: duckdb.Error) -> BigQueryError:
     null = re.search(r"NOT NULL constraint failed: \w+\.(\w+)", text)
     if null:
         return invalid_query(f"Required field {null[1]} cannot be null")
-    function = re.search(r"Function with name (\S+) does not exist", text)
+    function = re.search(r'Function with name "?(\w+)"? (?:does not exist|is not in)', text)
     if function:
         return not_served(f"the function {function[1]}")
     return invalid_query(text)

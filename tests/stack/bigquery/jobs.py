@@ -18,6 +18,7 @@ from .errors import BigQueryError, already_exists, not_found
 from .fields import Field
 
 WORKERS = 16
+INTERRUPT_SECONDS = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -99,16 +100,20 @@ class Jobs:
         return [job for (owner, _), job in reversed(list(self._jobs.items())) if owner == project]
 
     def cancel(self, job: Job) -> None:
+        """Ask the job to stop; it ends soon after, as `stopped`, unless it is done before."""
         job.cancelled = True
-        if job.interrupt is not None and not job.done.is_set():
-            job.interrupt()
+        threading.Thread(target=_interrupt, args=(job,), name=f"cancel {job.id}", daemon=True).start()
 
     def delete(self, job: Job) -> None:
         with self._guard:
             self._jobs.pop((job.project, job.id), None)
 
     def close(self) -> None:
+        """Stop every job that has not ended."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for job in list(self._jobs.values()):
+            if not job.done.is_set():
+                self.cancel(job)
 
     def _run(self, job: Job, work: Callable[[Job], None]) -> None:
         try:
@@ -123,3 +128,10 @@ class Jobs:
         finally:
             job.ended = self._clock.tick()
             job.done.set()
+
+
+def _interrupt(job: Job) -> None:
+    """DuckDB forgets an interrupt that comes before the query has begun, so it is repeated."""
+    while not job.done.wait(INTERRUPT_SECONDS):
+        if job.interrupt is not None:
+            job.interrupt()

@@ -13,6 +13,9 @@ from .errors import BigQueryError, invalid, not_served
 from .fields import Field, infer
 
 GZIP_MAGIC = b"\x1f\x8b"
+DECIMALS = {"NUMERIC", "BIGNUMERIC"}
+# DuckDB reads JSON's numbers as doubles: exact to 15 digits, and to nine decimals below a million.
+EXACT_DIGITS, EXACT_BELOW = 15, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,14 @@ def source(path: Path, config: dict[str, Any], fields: tuple[Field, ...], cursor
 def json_source(
     path: Path, fields: tuple[Field, ...], cursor: duckdb.DuckDBPyConnection, *, ignore_unknown: bool = False
 ) -> Source:
-    """Newline-delimited JSON. Everything is read as text, so that no number passes through a float."""
+    """Newline-delimited JSON. Everything is read as text; a decimal that lost digits on its way is refused."""
     file, gz = literal(str(path)), _compression(path)
     if not ignore_unknown:
         keys = cursor.execute(
             f"SELECT DISTINCT unnest(json_keys(json)) FROM read_ndjson_objects({file}{gz})"
         ).fetchall()
         _known(tuple(key for (key,) in keys), fields)
-    types = {
-        field.name: ("JSON" if field.type == "JSON" else "VARCHAR") + ("[]" if field.mode == "REPEATED" else "")
-        for field in fields
-    }
+    types = {field.name: _json_type(field) for field in fields}
     columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
     values = ", ".join(f"{_from_json(field)} AS {quote(field.name)}" for field in fields)
     read = f"read_json({file}, format = 'newline_delimited', columns = {{{columns}}}{gz})"
@@ -108,8 +108,19 @@ def _csv_source(path: Path, config: dict[str, Any], fields: tuple[Field, ...]) -
     return Source(relation, tuple(field.name for field in fields))
 
 
+def _json_type(field: Field) -> str:
+    if field.mode == "REPEATED":
+        return "JSON[]" if field.type == "JSON" else "VARCHAR[]"
+    return "JSON" if field.type in DECIMALS | {"JSON"} else "VARCHAR"
+
+
 def _from_json(field: Field) -> str:
     name = quote(field.name)
+    if field.type in DECIMALS and field.mode != "REPEATED":
+        digits = f"length(regexp_replace(split_part(CAST({name} AS VARCHAR), 'e', 1), '[^0-9]', '', 'g'))"
+        large = f"abs(CAST({name} AS DOUBLE)) >= {EXACT_BELOW} AND {digits} > {EXACT_DIGITS}"
+        message = literal(f"Field {field.name}: write a number of so many digits as a string")
+        return f"CASE WHEN json_type({name}) = 'DOUBLE' AND {large} THEN error({message}) ELSE {name} ->> '$' END"
     if field.mode == "REPEATED":
         return f"list_transform({name}, lambda one: {_from_text('one', field)})"
     return _from_text(name, field)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import duckdb
@@ -69,9 +70,11 @@ def name_columns(tree: exp.Expr) -> None:
         tree = tree.this
     if not isinstance(tree, exp.Select):
         return
-    unnamed = 0
-    for column in tree.expressions:
-        if isinstance(column, exp.Column | exp.Alias | exp.Star):
-            continue
-        column.replace(exp.alias_(column.copy(), f"f{unnamed}_", quoted=True))
-        unnamed += 1
+    numbers = itertools.count()
+    named = [
+        column
+        if isinstance(column, exp.Column | exp.Alias | exp.Star)
+        else exp.Alias(this=column, alias=exp.to_identifier(f"f{next(numbers)}_", quoted=True))
+        for column in tree.expressions
+    ]
+    tree.set("expressions", named)

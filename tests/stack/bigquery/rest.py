@@ -26,6 +26,7 @@ class Rest:
             ("PATCH", dataset, "datasets.patch", catalog.patch_dataset),
             ("PUT", dataset, "datasets.update", catalog.update_dataset),
             ("DELETE", dataset, "datasets.delete", catalog.delete_dataset),
+            ("GET", f"{dataset}/routines", "routines.list", catalog.list_routines),
             ("GET", f"{dataset}/tables", "tables.list", catalog.list_tables),
             ("POST", f"{dataset}/tables", "tables.insert", catalog.insert_table),
             ("GET", table, "tables.get", catalog.get_table),

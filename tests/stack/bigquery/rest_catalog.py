@@ -88,6 +88,11 @@ class Catalog:
             body["nextPageToken"] = str(start + size)
         return Response(body)
 
+    def list_routines(self, request: Request) -> Response:
+        """None: routines are not served, and dbt asks before it builds."""
+        self._dataset(request)
+        return Response({"kind": "bigquery#routineList"})
+
     def insert_table(self, request: Request) -> Response:
         body = request.body.json()
         ref = TableRef(request.segments[3], request.segments[5], body["tableReference"]["tableId"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 from sqlglot import exp
@@ -164,6 +165,11 @@ class Scope:
         return snapshot.sql()[1:-1]
 
     def _instant(self, expression: exp.Expr) -> datetime:
+        """The value of a constant timestamp expression; a literal, the usual one, without asking DuckDB."""
+        if isinstance(expression, exp.Cast) and isinstance(expression.this, exp.Literal):
+            with suppress(ValueError):
+                literal = datetime.fromisoformat(expression.this.name)
+                return literal if literal.tzinfo else literal.replace(tzinfo=UTC)
         sql = f"SELECT CAST({self.sql(expression.copy())} AS TIMESTAMPTZ)"
         try:
             value = self.cursor.sql(sql).to_arrow_table().column(0)[0].as_py()

@@ -76,6 +76,8 @@ class Service:
                 if outcome.rows is not None:
                     self._keep(job, config, outcome.rows)
             job.statistics = _statistics(outcome, job.fields)
+            if outcome.ddl_target is not None:
+                config["destinationTable"] = outcome.ddl_target.api
         finally:
             cursor.close()
 

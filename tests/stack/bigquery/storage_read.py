@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 import duckdb
 import grpc
 import pyarrow as pa
-from google.cloud.bigquery_storage_v1 import types
 
-from . import results
+from . import messages, results
 from .catalog import TableRef
 from .errors import BigQueryError, from_duckdb, invalid, not_found, not_served
 from .faults import Fault
+from .kept import Kept
 from .service import Service
 
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryRead"
@@ -30,11 +30,14 @@ CODES = {
     409: grpc.StatusCode.ALREADY_EXISTS,
     501: grpc.StatusCode.UNIMPLEMENTED,
 }
+ARROW = 2
 CODECS = {0: None, 1: "lz4", 2: "zstd"}
 SESSION_HOURS = 6
+STREAMS_KEPT = 4000
 STREAM_ROWS = 200_000
 MAX_STREAMS = 4
 WORKERS = 32
+MESSAGE_BYTES = 3 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +54,19 @@ class StorageRead(grpc.GenericRpcHandler):  # type: ignore[misc]
     def __init__(self, service: Service, latency: float) -> None:
         self._service = service
         self._latency = latency
-        self._streams: dict[str, Stream] = {}
-        self._guard = threading.Lock()
+        self._streams: Kept[str, Stream] = Kept(STREAMS_KEPT, SESSION_HOURS * 3600.0)
 
     def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         if call.method == f"/{SERVICE}/CreateReadSession":
             return grpc.unary_unary_rpc_method_handler(
                 self.create_read_session,
-                types.CreateReadSessionRequest.deserialize,
-                types.ReadSession.serialize,
+                messages.CreateReadSessionRequest.FromString,
+                messages.ReadSession.SerializeToString,
             )
         if call.method == f"/{SERVICE}/ReadRows":
-            return grpc.unary_stream_rpc_method_handler(self.read_rows, types.ReadRowsRequest.deserialize, _serialised)
+            return grpc.unary_stream_rpc_method_handler(
+                self.read_rows, messages.ReadRowsRequest.FromString, messages.ReadRowsResponse.SerializeToString
+            )
         sys.stderr.write(f"bigquery: UNIMPLEMENTED {call.method}\n")
         return None
 
@@ -96,7 +100,7 @@ class StorageRead(grpc.GenericRpcHandler):  # type: ignore[misc]
         options = pa.ipc.IpcWriteOptions(compression=stream.codec)
         schema = _schema(stream.rows)
         left = stream.count - request.offset
-        for sent, batch in enumerate(stream.rows.batches(stream.first + request.offset, left)):
+        for sent, batch in enumerate(_sized(stream.rows.batches(stream.first + request.offset, left))):
             if fault is not None and fault.after == sent:
                 if fault.action == "wrong-rows":
                     continue
@@ -107,31 +111,33 @@ class StorageRead(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def _session(self, request: Any) -> Any:
         wanted = request.read_session
-        if wanted.data_format != types.DataFormat.ARROW:
+        if wanted.data_format != ARROW:
             raise not_served("data formats other than ARROW")
         if wanted.read_options.sample_percentage:
             raise not_served("sample_percentage")
         ref = TableRef(*wanted.table.split("/")[1::2])
-        at = wanted.table_modifiers.snapshot_time
-        rows = self._service.rows(ref, at if at and at.year > 1970 else None)
+        at = wanted.table_modifiers.snapshot_time if wanted.table_modifiers.HasField("snapshot_time") else None
+        rows = self._service.rows(ref, at.ToDatetime(UTC) if at is not None else None)
         rows = self._restricted(rows, wanted.read_options, ref.project)
-        codec = CODECS[int(wanted.read_options.arrow_serialization_options.buffer_compression)]
+        codec = CODECS[wanted.read_options.arrow_serialization_options.buffer_compression]
         name = f"projects/{ref.project}/locations/us/sessions/{uuid.uuid4().hex}"
         streams = _split(rows, request.max_stream_count, codec)
         names = [f"{name}/streams/{number}" for number in range(len(streams))]
-        with self._guard:
-            self._streams |= zip(names, streams, strict=True)
-        return types.ReadSession(
+        for one, stream in zip(names, streams, strict=True):
+            self._streams.add(one, stream)
+        session = messages.ReadSession(
             name=name,
             table=wanted.table,
-            data_format=types.DataFormat.ARROW,
-            arrow_schema=types.ArrowSchema(serialized_schema=_schema(rows)),
+            data_format=ARROW,
             read_options=wanted.read_options,
-            streams=[types.ReadStream(name=one) for one in names],
             estimated_row_count=rows.count,
             estimated_total_bytes_scanned=rows.count * sum(field.scalar.width or 16 for field in rows.fields),
-            expire_time=datetime.now(UTC) + timedelta(hours=SESSION_HOURS),
         )
+        session.arrow_schema.serialized_schema = _schema(rows)
+        session.expire_time.FromDatetime(datetime.now(UTC) + timedelta(hours=SESSION_HOURS))
+        for one in names:
+            session.streams.add(name=one)
+        return session
 
     def _restricted(self, rows: results.Rows, options: Any, project: str) -> results.Rows:
         if not options.selected_fields and not options.row_restriction:
@@ -175,6 +181,13 @@ def _split(rows: results.Rows, wanted: int, codec: str | None) -> list[Stream]:
     return [Stream(rows, first, min(size, rows.count - first), codec) for first in range(0, rows.count, size)]
 
 
+def _sized(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches below the four megabytes that a gRPC channel takes unless it is told otherwise."""
+    for batch in batches:
+        rows = max(1, batch.num_rows * MESSAGE_BYTES // max(batch.nbytes, 1))
+        yield from (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
+
+
 def _schema(rows: results.Rows) -> bytes:
     return bytes(pa.schema([field.arrow for field in rows.fields]).serialize())
 
@@ -186,17 +199,13 @@ def _message(batch: pa.RecordBatch, schema: bytes, options: pa.ipc.IpcWriteOptio
         writer.write_batch(batch)
         end = sink.tell()
     data = sink.getvalue()[len(schema) : end].to_pybytes()
-    message = types.ReadRowsResponse.pb()()
+    message = messages.ReadRowsResponse()
     message.row_count = batch.num_rows
     message.arrow_record_batch.serialized_record_batch = data
     message.arrow_record_batch.row_count = batch.num_rows
     if first:
         message.arrow_schema.serialized_schema = schema
     return message
-
-
-def _serialised(message: Any) -> bytes:
-    return bytes(message.SerializeToString())
 
 
 def _abort(context: grpc.ServicerContext, error: BigQueryError) -> NoReturn:

@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,7 +51,8 @@ class Warehouse:
                     self._adopt(generation)
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(duckdb.Error):  # a query still running holds it open; what was committed is in the file already
+            self._connection.close()
         self.scratch.cleanup()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:

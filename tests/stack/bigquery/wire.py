@@ -96,28 +96,37 @@ def server(port: int, find: Callable[[Request], Route | None], faults: Faults, l
             """Only what is refused is logged."""
 
         def handle_any(self) -> None:
-            request = self._request()
-            if latency:
-                time.sleep(latency)
+            try:
+                response = self._answer(self._request())
+                if response is not None:
+                    self._send(response)
+            except ConnectionError:  # the client has gone: there is nobody to tell
+                self.close_connection = True
+
+        def _answer(self, request: Request) -> Response | None:
+            """The response, or None where a fault keeps it back."""
+            time.sleep(latency)
             try:
                 route = find(request)
                 if route is None:
                     raise not_served(f"{request.method} {request.path}")
                 fault = faults.take(route.name)
                 if fault is not None and fault.after == 0 and self._strike(fault):
-                    return
+                    return None
                 response = route.answer(request)
                 if fault is not None and fault.after != 0 and self._strike(fault):
-                    return
+                    return None
             except BigQueryError as error:
                 if error.status == 501:
                     sys.stderr.write(f"bigquery: 501 {request.method} {self.path}: {error.message}\n")
                 response = Response(error.body(), error.status)
+            except ConnectionError:
+                raise
             except Exception as error:  # noqa: BLE001 - a defect here must reach the client as an answer
                 traceback.print_exc(file=sys.stderr)
                 response = Response(BigQueryError(500, "internalError", repr(error)).body(), 500)
-            request.body.bytes()
-            self._send(response)
+            request.body.bytes()  # what was not wanted of it must not be taken for the next request
+            return response
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 

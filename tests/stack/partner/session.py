@@ -81,7 +81,7 @@ class Session(Refusals):
         if isinstance(handle.file, Upload):
             raise asyncssh.SFTPPermissionDenied("Opened for writing")
         data = os.pread(handle.file.fileno(), size, offset)
-        fault = self._faults.due("read", handle.path, offset + len(data))
+        fault = self._faults.due("read", handle.path, offset + len(data)) if data else None
         if fault is not None and fault.action == "flip":
             data = _flipped(data, fault.after_bytes - offset)
         elif fault is not None and fault.action == "short":
@@ -100,14 +100,14 @@ class Session(Refusals):
         handle = handle_of(file_obj)
         upload = handle.file
         self.journal.add(Entry("write" if isinstance(upload, Upload) else "read", handle.path, handle.bytes))
+        if self.over:
+            upload.publish() if isinstance(upload, Upload) else upload.close()
+            self.journal.add(Entry("close", handle.path, handle.bytes, "cut"))
+            return
         if not isinstance(upload, Upload):
             upload.close()
             async with self._request("close", handle.path, handle.bytes):
                 return
-        if self.over:
-            upload.publish()
-            self.journal.add(Entry("close", handle.path, handle.bytes, "cut"))
-            return
         try:
             async with self._request("close", handle.path, handle.bytes) as fault:
                 if fault is not None and fault.action == "short":
@@ -165,21 +165,22 @@ class Session(Refusals):
     ) -> AsyncIterator[Fault | None]:
         self._refuse_if_severed()
         fault = self._faults.due(operation, path)
-        answer = "ok"
+        answer = "failure"
         try:
             if operation in self._denied:
                 raise asyncssh.SFTPPermissionDenied("Access denied")
             if fault is not None and fault.action in ("error", "hang", "drop"):
                 await self._suffer(fault)
             yield fault
+            answer = "ok"
             if fault is not None and fault.action == "lose":
                 answer = "lost"
                 self._cut()
         except asyncssh.SFTPError as error:
             answer = in_words(error)
             raise
-        except OSError as error:
-            answer = "no such file" if isinstance(error, FileNotFoundError) else "failure"
+        except FileNotFoundError:
+            answer = "no such file"
             raise
         finally:
             self.journal.add(Entry(operation, path, size, answer, to))
@@ -189,7 +190,9 @@ class Session(Refusals):
             raise asyncssh.SFTPFailure("Internal error")
         if fault.action == "hang":
             await self.channel.wait_closed()
-        self._cut()
+            self._severed = True
+        else:
+            self._cut()
         raise asyncssh.SFTPConnectionLost("Connection lost")
 
     def _cut(self) -> None:

@@ -82,6 +82,7 @@ async def test_a_hang_never_answers(server: Running, operation: OperationName) -
         connection.abort()
         await asyncio.wait({request})
         assert request.exception() is not None
+    await until(lambda: "cut" in [entry.answer for entry in server.entries()])
 
 
 @pytest.mark.parametrize(

@@ -10,5 +10,5 @@ are not looked at, and nothing expires after the retention time.
     backlog.py    the undelivered messages of one subscription: leases, backoff, order, dead letters
     push.py       the workers that post to an endpoint      broker.py      topics and subscriptions
     publisher.py, subscriber.py   the two gRPC services     rpc.py         gRPC from plain functions
-    faults.py     failures on demand
+    faults.py     failures on demand                        endpoint.py    somebody to push to, for the tests
 """

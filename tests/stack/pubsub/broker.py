@@ -119,11 +119,12 @@ class Broker:
         endpoint = resource.push_config.push_endpoint
         buries = "dead_letter_policy" in resource
         target = Target(resource.name, resource.topic, endpoint, float(resource.ack_deadline_seconds), buries)
-        pusher = Pusher(target, subscription.backlog, self._push_concurrency) if endpoint else None
-        if subscription.pusher is not None:
-            subscription.pusher.close()
-        subscription.pusher = pusher
         subscription.backlog.policy = self._policy(resource)
+        if subscription.pusher is not None:
+            if subscription.pusher.target == target:
+                return
+            subscription.pusher.close()
+        subscription.pusher = Pusher(target, subscription.backlog, self._push_concurrency) if endpoint else None
 
     def _policy(self, resource: types.Subscription) -> Policy:
         pushes = bool(resource.push_config.push_endpoint)

@@ -1,9 +1,11 @@
 """A running service with short deadlines, its clients, and a topic of its own for every test."""
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +53,8 @@ class Clients:
     def pull(self, subscription: str, *, most: int = 10, at_once: bool = False) -> list[tuple[str, bytes]]:
         """Ack ids and data."""
         request = {"subscription": subscription, "max_messages": most, "return_immediately": at_once}
-        found = self.subscriber.pull(request=request, timeout=15).received_messages
+        with pytest.warns(DeprecationWarning, match="return_immediately") if at_once else nullcontext():
+            found = self.subscriber.pull(request=request, timeout=15).received_messages
         return [(one.ack_id, one.message.data) for one in found]
 
     def attempts(self, message_id: str) -> list[Attempt]:
@@ -65,6 +68,7 @@ class Clients:
         while len(found := self.attempts(message_id)) < attempts:
             if time.monotonic() > until:
                 raise TimeoutError(f"the log has {found}")
+            threading.Event().wait(0.01)
         return found
 
 

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 from tests.stack.pubsub.backlog import Backlog, Lease
 from tests.stack.pubsub.message import event_headers, push_body
-from tests.stack.pubsub.rpc import invalid
 
 ACKNOWLEDGED = frozenset({102, 200, 201, 202, 204})
 """Statuses that acknowledge a pushed message (Pub/Sub documentation, "Receive push messages")."""
@@ -39,9 +38,7 @@ class Pusher:
     """Pushes until closed. A push under way at that moment still ends."""
 
     def __init__(self, target: Target, backlog: Backlog, concurrency: int) -> None:
-        if urlsplit(target.endpoint).scheme != "http":
-            raise invalid(f"The local Pub/Sub pushes to http endpoints, not to {target.endpoint}.")
-        self._target = target
+        self.target = target
         self._backlog = backlog
         self._closed = threading.Event()
         for _ in range(concurrency):
@@ -56,8 +53,8 @@ class Pusher:
             # The deadline is kept by the connection, not by the lease: a push ends in one of two ways below.
             for lease in self._backlog.take(1, FOREVER, FOREVER, stop=self._closed.is_set):
                 began = time.monotonic()
-                status = _post(self._target, lease)
-                _log(self._target, lease, status, time.monotonic() - began)
+                status = _post(self.target, lease)
+                _log(self.target, lease, status, time.monotonic() - began)
                 if status in ACKNOWLEDGED:
                     self._backlog.acknowledge([lease.ack_id])
                 else:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import grpc
 from google.pubsub_v1 import types
@@ -86,6 +87,7 @@ class Subscriber:
         found = self._broker.subscription(request.subscription)
         if request.max_messages < 1:
             raise invalid("max_messages must be positive.")
+        context.add_callback(found.backlog.wake)
         left = context.time_remaining()
         wait = PULL_WAIT if left is None else max(0.0, min(PULL_WAIT, left - 0.5))
         leases = found.backlog.take(
@@ -158,6 +160,9 @@ class Subscriber:
         """Fills in the service's defaults and checks the limits. Raises: Refused."""
         allow_only(resource, FIELDS)
         allow_only(resource.push_config, PUSH_FIELDS)
+        endpoint = resource.push_config.push_endpoint
+        if endpoint and urlsplit(endpoint).scheme != "http":
+            raise invalid(f"The local Pub/Sub pushes to http endpoints, not to {endpoint}.")
         deadline = resource.ack_deadline_seconds or DEFAULT_DEADLINE
         if not self._shortest_deadline <= deadline <= LONGEST_DEADLINE:
             raise invalid(f"An ack deadline lies between {self._shortest_deadline} and {LONGEST_DEADLINE} s.")

@@ -5,9 +5,11 @@ import threading
 
 import pytest
 from google.api_core import exceptions
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.pubsub_v1.subscriber.message import Message
 
-from tests.stack.pubsub.conftest import Clients
+from tests.stack.pubsub.conftest import PROJECT, Clients
+from tests.stack.storage.process import running
 
 
 def test_a_pulled_message_has_what_was_published_and_ends_when_acknowledged(clients: Clients, topic: str) -> None:
@@ -138,3 +140,18 @@ def test_a_publish_whose_answer_is_lost_is_published_twice_under_two_ids(clients
     found = clients.pull(subscription)
     assert [data for _, data in found] == [b"x", b"x"]
     assert len({ack_id for ack_id, _ in found}) == 2
+
+
+def test_the_service_ends_at_once_although_a_stream_is_open() -> None:
+    with running("tests.stack.pubsub") as started, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PUBSUB_EMULATOR_HOST", started.ready["grpc"])
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+        topic, subscription = f"{PROJECT}/topics/t", f"{PROJECT}/subscriptions/s"
+        publisher.create_topic(name=topic)
+        subscriber.create_subscription(name=subscription, topic=topic)
+        publisher.publish(topic, b"x").result(20)
+        opening = {"subscription": subscription, "stream_ack_deadline_seconds": 10}
+        stream = subscriber.streaming_pull(requests=iter([opening]), retry=None)
+        assert next(iter(stream)).received_messages[0].message.data == b"x"
+        started.process.terminate()
+        assert started.process.wait(5) == 0

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from functions_framework import create_app  # type: ignore[no-untyped-call]
+from functions_framework import create_app
 from werkzeug.serving import make_server
 
 from tests.stack.pubsub.conftest import Clients
@@ -67,9 +67,9 @@ def function(tmp_path: Path) -> Iterator[str]:
         "    path.with_name('draft').write_text(json.dumps(found))\n"
         "    path.with_name('draft').rename(path)\n"
     )
-    app = create_app("handle", str(source), "cloudevent")
+    app = create_app("handle", str(source), "cloudevent")  # type: ignore[no-untyped-call]  # no types there
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
 

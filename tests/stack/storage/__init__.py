@@ -13,4 +13,5 @@ delete, and the XML API. Lifecycle rules are stored and never acted upon. Creden
     sessions.py   resumable uploads under way                       objects.py, buckets.py, batch.py   the other calls
     faults.py     failures on demand                                routes.py     which call is which
     server.py     sockets and threads
+    conftest.py, bare.py, test_*.py   what is promised above, asked through the real client
 """

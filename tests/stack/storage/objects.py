@@ -1,6 +1,7 @@
 """Calls on objects that are there: read, change, delete, list, compose, rewrite."""
 
 from collections.abc import Iterator
+from typing import BinaryIO
 from urllib.parse import quote
 
 from pydantic import Field
@@ -40,10 +41,18 @@ def generation(request: Request, parameter: str = "generation") -> int | None:
 
 def get_object(store: Store, request: Request, bucket: str, name: str) -> Response:
     """The resource, or with alt=media the content, whole or in part."""
-    stored = store.find(bucket, name, generation(request))
-    Conditions.read(request.query).check_object(stored, reading=True)
-    if request.query.get("alt") != "media":
-        return json_response(shown(store, stored, request.host))
+    stored, file = store.open(bucket, name, generation(request), Conditions.read(request.query))
+    try:
+        if request.query.get("alt") == "media":
+            return _media(request, stored, file)
+    except Refused:
+        file.close()
+        raise
+    file.close()
+    return json_response(shown(store, stored, request.host))
+
+
+def _media(request: Request, stored: StoredObject, file: BinaryIO) -> Response:
     if stored.content_encoding == "gzip" and "gzip" not in (request.header("Accept-Encoding") or ""):
         raise not_here("decompressive transcoding; send Accept-Encoding: gzip")
     hashes = f"crc32c={stored.crc32c}" + (f",md5={stored.md5_hash}" if stored.md5_hash else "")
@@ -62,9 +71,9 @@ def get_object(store: Store, request: Request, bucket: str, name: str) -> Respon
         headers["Content-Encoding"] = stored.content_encoding
     part = requested_range(request.header("Range"), stored.size)
     if part is None:
-        return Response(200, FileRange(store.open(stored), 0, stored.size), headers)
+        return Response(200, FileRange(file, 0, stored.size), headers)
     headers["Content-Range"] = f"bytes {part[0]}-{part[1] - 1}/{stored.size}"
-    return Response(206, FileRange(store.open(stored), part[0], part[1] - part[0]), headers)
+    return Response(206, FileRange(file, part[0], part[1] - part[0]), headers)
 
 
 def change_object(store: Store, request: Request, bucket: str, name: str) -> Response:
@@ -157,7 +166,8 @@ def _copy(store: Store, request: Request, bucket: str, name: str, to_bucket: str
 def _copied(store: Store, *sources: StoredObject, md5: bool) -> Content:
     def pieces() -> Iterator[bytes]:
         for source in sources:
-            with store.open(source) as file:
+            _, opened = store.open(source.bucket, source.name, source.generation)
+            with opened as file:
                 yield from pieces_of(file)
 
     expected = Digests(crc32c=sources[0].crc32c) if len(sources) == 1 else Digests()

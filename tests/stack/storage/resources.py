@@ -104,7 +104,7 @@ class BucketSettings(Resource):
         | {"locationType", "projectNumber", "timeCreated", "updated"}
     )
 
-    name: str
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")
     location: str = "US"
     storage_class: str = "STANDARD"
     labels: dict[str, str] | None = None

@@ -11,6 +11,7 @@ from tests.stack.storage.resources import BucketSettings, RetentionPolicy, Store
 CONDITION_NAMES = ("GenerationMatch", "GenerationNotMatch", "MetagenerationMatch", "MetagenerationNotMatch")
 CLIENT_SPELLING = {"ifMetagenerationNotMatch": "ifMetaGenerationNotMatch"}
 """google-cloud-storage writes this one in another way when it uploads."""
+LONGEST_NAME = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Conditions:
 
     def check_object(self, found: StoredObject | None, *, reading: bool = False) -> None:
         self.check(found.generation if found else 0, found.metageneration if found else 0, reading=reading)
+
+
+NO_CONDITIONS = Conditions()
+
+
+def check_name(name: str) -> None:
+    """Raises: Refused 400 for what cannot name an object (Cloud Storage documentation, "About objects")."""
+    if not 1 <= len(name.encode()) <= LONGEST_NAME or name in (".", "..") or "\n" in name or "\r" in name:
+        raise invalid(f"Invalid object name: {name!r}")
 
 
 def _condition_not_met(status: int) -> Refused:

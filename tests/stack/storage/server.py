@@ -1,5 +1,6 @@
 """Sockets and threads: one thread a connection, connections kept alive."""
 
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
@@ -56,6 +57,10 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Silent: what matters is logged where it is decided."""
 
+    def log_error(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """What the base class refuses by itself: a request that is no HTTP, or an unknown method."""
+        print(f"storage: refused: {format % args}", file=sys.stderr)
+
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
@@ -84,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._send(response, flip=action == "flip", truncate=action == "truncate")
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _handle
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
 
     def _answer(self, body: _SocketBody) -> Response:
         if "Transfer-Encoding" in self.headers:

@@ -11,7 +11,14 @@ from tests.stack.storage.content import Content, Sink
 from tests.stack.storage.disk import Disk
 from tests.stack.storage.errors import Refused, not_found
 from tests.stack.storage.resources import BucketSettings, ObjectSettings, StoredBucket, StoredObject
-from tests.stack.storage.rules import Conditions, check_policy_change, check_removable, with_policy_dated
+from tests.stack.storage.rules import (
+    NO_CONDITIONS,
+    Conditions,
+    check_name,
+    check_policy_change,
+    check_removable,
+    with_policy_dated,
+)
 
 
 def now() -> datetime:
@@ -108,15 +115,18 @@ class Store:
             raise Refused(404, "notFound", f"No such object: {bucket}/{name}")
         return found
 
-    def open(self, stored: StoredObject) -> BinaryIO:
-        """The content, safe from a deletion that happens meanwhile."""
-        try:
-            return self._disk.data(stored).open("rb", buffering=0)
-        except FileNotFoundError:
-            raise Refused(404, "notFound", f"No such object: {stored.bucket}/{stored.name}") from None
+    def open(
+        self, bucket: str, name: str, generation: int | None = None, conditions: Conditions = NO_CONDITIONS
+    ) -> tuple[StoredObject, BinaryIO]:
+        """A generation and its content, which stays readable whatever happens to the object meanwhile."""
+        with self._lock:
+            found = self.find(bucket, name, generation)
+            conditions.check_object(found, reading=True)
+            return found, self._disk.data(found).open("rb", buffering=0)
 
     def check_write(self, bucket: str, name: str, conditions: Conditions) -> None:
         """Whether the name could be written now: asked when an upload begins, and again at its close."""
+        check_name(name)
         current = self.live(self.bucket(bucket).name, name)
         conditions.check_object(current)
         if current is not None:

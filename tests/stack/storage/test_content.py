@@ -73,11 +73,18 @@ def test_an_object_opened_for_reading_can_be_read_in_any_order(bucket: Bucket) -
         assert file.read() == b""
 
 
-@pytest.mark.parametrize("name", ["a b/ü%2F+#?&=.csv", "x" * 1000, "a/../b", "./.hidden", "line\nbreak", "//", "日本"])
+@pytest.mark.parametrize("name", ["a b/ü%2F+#?&=.csv", "x" * 1000, "a/../b", "./.hidden", "//", "日本"])
 def test_any_name_comes_back_as_it_was_given(bucket: Bucket, name: str) -> None:
     bucket.blob(name).upload_from_string(b"1")
     assert bucket.blob(name).download_as_bytes() == b"1"
     assert [one.name for one in bucket.list_blobs()] == [name]
+
+
+@pytest.mark.parametrize("name", ["line\nbreak", "line\rbreak", ".", "..", "é" * 513])
+def test_a_name_that_no_object_may_have_is_refused(bucket: Bucket, name: str) -> None:
+    with pytest.raises(exceptions.BadRequest):
+        bucket.blob(name).upload_from_string(b"1")
+    assert list(bucket.list_blobs()) == []
 
 
 def test_settings_given_at_upload_are_kept_and_a_patch_merges(bucket: Bucket) -> None:

@@ -13,7 +13,7 @@ from google.cloud.storage import Bucket, Client
 
 from tests.stack.storage.bare import began, put
 from tests.stack.storage.conftest import client_of
-from tests.stack.storage.process import ROOT, running
+from tests.stack.storage.process import ROOT, Running, running
 
 
 def test_everything_but_unfinished_uploads_survives_a_restart(tmp_path: Path) -> None:
@@ -61,6 +61,15 @@ def test_what_is_not_there_is_not_found(client: Client, bucket: Bucket) -> None:
     ):
         with pytest.raises(exceptions.NotFound):
             call()
+
+
+def test_a_service_that_cannot_start_says_so(service: Running) -> None:
+    taken = service.ready["url"].rpartition(":")[2]
+    with (
+        pytest.raises(RuntimeError, match="ended before it was ready"),
+        running("tests.stack.storage", "--port", taken),
+    ):
+        raise AssertionError("two services on one port")
 
 
 def _told(process: subprocess.Popen[bytes]) -> None:

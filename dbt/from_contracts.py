@@ -1,0 +1,113 @@
+"""Writes the properties of the marts (`models/marts/*.yml`) from the contracts that the function checks rows against.
+
+`python dbt/from_contracts.py` writes the files; they are checked in, and a test compares them with the contracts. What
+follows from a contract: columns with their types, which of them may be null and which are not shared, the key, the
+partition and clustering, the change and filter columns, and the data tests. The types are BigQuery's; DuckDB knows them
+under the same names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+CONTRACTS = HERE.parent / "pipeline" / "contracts"
+MARTS = HERE / "models" / "marts"
+RULES = {
+    "pattern": "matches",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minimum": "minimum",
+    "maximum": "maximum",
+}
+PARTITION = (  # dbt-duckdb reads the same option, and refuses this value
+    "{{ ({'field': 'COLUMN', 'data_type': 'timestamp', 'granularity': 'hour'} if target.type == 'bigquery' else none)"
+    " | as_native }}"
+)
+HEADER = (
+    "# Written by `python dbt/from_contracts.py` from pipeline/contracts/{name}.yaml: "
+    "change the contract, not this file.\n"
+)
+
+
+class _Indented(yaml.SafeDumper):
+    """Lists indented under their key, as the hand-written files have them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def rule(column: dict[str, Any]) -> dict[str, Any] | None:
+    """The rule of the test keeps_contract for one column, or None. Raises ValueError for an option without a test."""
+    found: dict[str, Any] = {}
+    if "enum" in column:
+        found["one_of"] = [one["value"] for one in column["enum"]]
+    for option, value in column.get("logicalTypeOptions", {}).items():
+        if option not in RULES:
+            raise ValueError(f"column {column['name']}: no data test for the contract's option {option}")
+        found[RULES[option]] = value
+    return {"column": column["name"], **found} if found else None
+
+
+def described(column: dict[str, Any]) -> dict[str, Any]:
+    """One column's properties."""
+    found = {"name": column["name"], "description": column["description"], "data_type": column["physicalType"].lower()}
+    if column.get("required"):
+        found["constraints"] = [{"type": "not_null"}]
+    if {"property": "shared", "value": False} in column.get("customProperties", []):
+        found["config"] = {"meta": {"shared": False}}
+    return found
+
+
+def properties(contract: dict[str, Any]) -> dict[str, Any]:
+    """The dbt properties file of one contract, which describes exactly one table."""
+    (table,) = contract["schema"]
+    columns: list[dict[str, Any]] = table["properties"]
+    own = {one["property"]: one["value"] for one in table["customProperties"]}
+    in_key = sorted((c for c in columns if c.get("primaryKey")), key=lambda c: c["primaryKeyPosition"])
+    key = [column["name"] for column in in_key]
+    (partition,) = [column["name"] for column in columns if column.get("partitioned")]
+    rules = [found for column in columns if (found := rule(column))]
+    config = {
+        "contract": {"enforced": True},
+        "unique_key": key,
+        "partition_by": PARTITION.replace("COLUMN", partition),
+        "cluster_by": key,
+        "meta": {"contract": contract["id"], "change_column": own["changeColumn"], "filter_column": own["filter"]},
+    }
+    key_test = {"name": f"{table['name']}_key_is_unique", "arguments": {"columns": key}}
+    rules_test = {"name": f"{table['name']}_keeps_its_contract", "arguments": {"key": key, "rules": rules}}
+    model = {
+        "name": table["name"],
+        "description": table["description"],
+        "config": config,
+        "data_tests": [{"unique_key": key_test}, {"keeps_contract": rules_test}],
+        "columns": [described(column) for column in columns],
+    }
+    return {"version": 2, "models": [model]}
+
+
+def rendered() -> dict[Path, str]:
+    """Path and text of every file that the contracts call for."""
+    files = {}
+    for path in sorted(CONTRACTS.glob("*.yaml")):
+        contract = yaml.safe_load(path.read_text(encoding="utf-8"))
+        body = yaml.dump(properties(contract), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=140)
+        files[MARTS / f"{contract['name']}.yml"] = HEADER.format(name=contract["name"]) + body
+    return files
+
+
+def main() -> None:
+    for path, text in rendered().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(HERE.parent))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+{# The run's clock: one instant for the whole invocation, UTC. `--vars '{now: ...}'` replaces it in tests and on the local stack. #}
+{% macro run_clock() %}
+  {%- set now = var('now', none) -%}
+  {%- set instant = modules.datetime.datetime.fromisoformat(now) if now else run_started_at -%}
+  {%- if instant.tzinfo is none -%}
+    {{ exceptions.raise_compiler_error("now needs an offset or Z: " ~ now) }}
+  {%- endif -%}
+  {{ return(instant.astimezone(modules.pytz.utc)) }}
+{% endmacro %}
+
+{# The full hour up to which a run that succeeds declares the datasets complete. #}
+{% macro cut_off() %}
+  {{ return(run_clock().replace(minute=0, second=0, microsecond=0)) }}
+{% endmacro %}
+
+{% macro timestamp_literal(instant) -%}
+  timestamp '{{ instant.strftime("%Y-%m-%d %H:%M:%S.%f") }}'
+{%- endmacro %}
+
+{#
+  The change column's value for every row that this run finds changed.
+
+  Normally the last microsecond before the cut-off: what was found at 14:02 belongs to the hour 13-14, which this run
+  completes and the function then sends. If that hour was declared complete before, the run's own time, and never a time
+  before the watermark. The watermark is read by the statement that writes the rows, not when the run began.
+  So no row ever enters an hour that was already complete, whatever the runner's clock says.
+#}
+{% macro change_time(dataset) -%}
+  (
+    select
+      case
+        when max(complete_until) is null or max(complete_until) < {{ timestamp_literal(cut_off()) }}
+          then {{ timestamp_literal(cut_off() - modules.datetime.timedelta(microseconds=1)) }}
+        else greatest(max(complete_until), {{ timestamp_literal(run_clock()) }})
+      end
+    from {{ watermark_table() }}
+    where dataset = '{{ dataset }}'
+  )
+{%- endmacro %}

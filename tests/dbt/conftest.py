@@ -1,0 +1,44 @@
+"""Runs of dbt that several tests look at. A run takes seconds, so each is made once."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.dbt import story
+from tests.dbt.local import build
+from tests.dbt.rows import at
+from tests.dbt.state import Mart, State, answer, state
+from tests.dbt.warehouses import DuckDBFile
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: the marts and watermark afterwards, what the marts should share, and a copy of the file."""
+
+    state: State
+    answer: dict[str, Mart]
+    file: Path
+
+    def copy(self, place: Path) -> DuckDBFile:
+        """A warehouse of one's own that is as it was after this run."""
+        return DuckDBFile(Path(shutil.copy(self.file, place / "psp.duckdb")))
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """The runs at two minutes past 14, 15, 16 and 17 o'clock over the four hours of the story."""
+    place = tmp_path_factory.mktemp("story")
+    warehouse = DuckDBFile(place / "psp.duckdb")
+    made = []
+    for hour in range(len(story.HOURS)):
+        for rows in story.raw(hour):
+            warehouse.load(rows)
+        build(warehouse, at("14:02") + timedelta(hours=hour))
+        copy = Path(shutil.copy(warehouse.path, place / f"after-{hour}.duckdb"))
+        made.append(Run(state(warehouse), answer(warehouse), copy))
+    return made

@@ -1,0 +1,55 @@
+"""Production's adapter, dbt-bigquery, against the stack's BigQuery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from tests.dbt import story
+from tests.dbt.conftest import Run
+from tests.dbt.local import build
+from tests.dbt.rows import at
+from tests.dbt.state import KEYS, state
+from tests.dbt.warehouses import LocalBigQuery
+from tests.stack.processes import start
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBigQuery]:
+    """The stack's BigQuery after the first two hours of the story."""
+    service = start(
+        "tests.stack.bigquery", "--rest-port", "0", "--grpc-port", "0", logs=tmp_path_factory.mktemp("logs")
+    )
+    try:
+        built = LocalBigQuery(service.ready["rest"])
+        for hour in range(2):
+            for rows in story.raw(hour):
+                built.load(rows)
+            build(built, at("14:02") + timedelta(hours=hour))
+        yield built
+    finally:
+        service.stop()
+
+
+def test_both_adapters_make_the_same_marts_and_watermark(warehouse: LocalBigQuery, runs: list[Run]) -> None:
+    assert state(warehouse) == runs[1].state
+
+
+@pytest.mark.parametrize("dataset", KEYS)
+def test_a_mart_has_a_partition_for_every_hour_of_its_change_column(warehouse: LocalBigQuery, dataset: str) -> None:
+    client = bigquery.Client(
+        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
+    )
+    with client:
+        table = client.get_table(f"{warehouse.project}.{warehouse.dataset}.{dataset}")
+    assert table.time_partitioning == bigquery.TimePartitioning(bigquery.TimePartitioningType.HOUR, field="updated_at")
+    assert tuple(table.clustering_fields) == KEYS[dataset]
+    assert {field.name for field in table.schema if field.mode == "REQUIRED"} >= {
+        *KEYS[dataset],
+        "updated_at",
+        "in_program",
+    }

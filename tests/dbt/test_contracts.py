@@ -1,0 +1,55 @@
+"""The marts' properties and the contracts are one truth."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline import contracts
+from tests.dbt.conftest import Run
+from tests.dbt.local import PROJECT, ROOT
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("from_contracts", PROJECT / "from_contracts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_marts_properties_are_what_the_contracts_say_now(generator: ModuleType) -> None:
+    written: dict[Path, str] = generator.rendered()
+    assert {path: path.read_text(encoding="utf-8") for path in (PROJECT / "models" / "marts").glob("*.yml")} == written
+
+
+def test_every_rule_of_a_contract_becomes_a_data_test(generator: ModuleType) -> None:
+    for path in sorted((ROOT / "pipeline" / "contracts").glob("*.yaml")):
+        contract: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        (model,) = generator.properties(contract)["models"]
+        (rules,) = [
+            test["keeps_contract"]["arguments"]["rules"] for test in model["data_tests"] if "keeps_contract" in test
+        ]
+        counted = sum(len(rule) - 1 for rule in rules)
+        columns = contract["schema"][0]["properties"]
+        assert counted == sum(len(column.get("logicalTypeOptions", {})) + ("enum" in column) for column in columns)
+
+
+def test_a_rule_that_no_data_test_can_check_is_refused(generator: ModuleType) -> None:
+    with pytest.raises(ValueError, match="column rate: no data test for the contract's option multipleOf"):
+        generator.rule({"name": "rate", "logicalTypeOptions": {"multipleOf": 5}})
+
+
+def test_the_marts_have_the_columns_that_the_function_reads(runs: list[Run]) -> None:
+    datasets = contracts.load(ROOT / "pipeline" / "contracts")
+    assert set(datasets) == set(runs[0].state.marts)
+    for name, dataset in datasets.items():
+        row = next(iter(runs[0].state.marts[name].values()))
+        assert {column.source for column in dataset.columns} | {"in_program"} == set(row)
