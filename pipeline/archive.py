@@ -7,6 +7,7 @@ reads what the winner wrote. A stream that breaks off leaves no object: the resu
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import exceptions as http
 
 from pipeline.budget import Budget
+from pipeline.deadline import BoundedAdapter, bound_to_budget
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
 from pipeline.settings import Settings
 
@@ -84,6 +86,9 @@ class Bucket:
         self.name = name
         self.handle = client.bucket(name)
         self._budget = budget
+        adapter = client._http.get_adapter("https://")
+        if isinstance(adapter, BoundedAdapter):
+            adapter.budget = budget
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a small object that must not exist; False where it exists, whatever it holds.
@@ -109,10 +114,10 @@ class Bucket:
             self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
 
     def read(self, name: str) -> bytes | None:
-        """A small object whole, its checksum compared; None where there is none. Raises ArchiveUnavailable."""
+        """A small object whole, with a digest of its own in it; None where there is none. Raises ArchiveUnavailable."""
         with self.mapped(name):
             try:
-                content: bytes = self.handle.blob(name).download_as_bytes(checksum="crc32c", **self.options())
+                content: bytes = self.handle.blob(name).download_as_bytes(checksum=None, **self.options())
             except api.NotFound as error:
                 self._bucket_exists(error)
                 return None
@@ -168,6 +173,13 @@ class Bucket:
                     ) from None
             yield piece
 
+    def sha256(self, stored: Stored) -> str:
+        """Digest of the object's bytes, all of them read. Raises as `pieces` does."""
+        digest = hashlib.sha256()
+        for piece in self.pieces(stored, PIECE):
+            digest.update(piece)
+        return digest.hexdigest()
+
     def options(self) -> dict[str, Any]:
         """Timeout and retry of one call: bounded by what is left of the invocation."""
         left = self._budget.left()
@@ -202,6 +214,7 @@ class Bucket:
 
 def client(settings: Settings) -> storage.Client:
     """The client of this process; STORAGE_EMULATOR_HOST is understood by the library itself."""
-    if settings.storage_emulator_host:
-        return storage.Client(settings.google_cloud_project, credentials=AnonymousCredentials())
-    return storage.Client(settings.google_cloud_project)
+    local = {"credentials": AnonymousCredentials()} if settings.storage_emulator_host else {}
+    made = storage.Client(settings.google_cloud_project, **local)
+    bound_to_budget(made._http)
+    return made

@@ -15,6 +15,7 @@ from pipeline.budget import Budget
 from pipeline.contracts import Dataset
 from pipeline.credentials import Credentials
 from pipeline.partner import Server
+from pipeline.progress import Observe, unobserved
 from pipeline.records import Records
 from pipeline.settings import Settings
 from pipeline.source import Source
@@ -41,11 +42,12 @@ class Clients:
 
 @dataclass(frozen=True)
 class Cloud:
-    """One invocation's view: the clients, its time budget, and a name of its own for what it writes."""
+    """One invocation's view: the clients, its time budget, a name of its own for what it writes, and who watches."""
 
     clients: Clients
     budget: Budget
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    observe: Observe = unobserved
 
     @property
     def settings(self) -> Settings:

@@ -10,7 +10,7 @@ from typing import Final
 
 from pipeline import log, partner
 from pipeline.cloud import VERSION, Cloud
-from pipeline.errors import during
+from pipeline.errors import PartnerRefused, during
 from pipeline.gnupghome import Gpg, status
 from pipeline.keyring import Keyring, keyring
 from pipeline.partner import Listed, Server
@@ -19,6 +19,15 @@ from pipeline.requests import Request
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
+
+_DOUBTS: Final = {
+    "BADSIG": "bad",
+    "ERRSIG": "by a key that is not known",
+    "REVKEYSIG": "by a key that is revoked",
+    "EXPKEYSIG": "by a key that has expired",
+    "EXPSIG": "has expired",
+}
+"""gpg's words for a signature that is not good, and ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +51,47 @@ def collect(_: Request, cloud: Cloud) -> list[Returned]:
     """Fetch every file that was not fetched before; nothing where no returns server is set.
 
     A file is archived before it is recorded, and recorded before it is deleted at the partner (where the settings ask
-    for that at all). Raises PartnerUnavailable, PartnerUntrusted, ArchiveUnavailable, OutOfTime; what was collected
-    until then stays.
+    for that at all). One that is still growing is left for the next run; one that cannot be fetched is told of, and
+    stops no other. Raises PartnerUnavailable, PartnerUntrusted, KeyUnusable, ArchiveUnavailable, OutOfTime; what was
+    collected until then stays.
     """
     collected: list[Returned] = []
     with during("collect"), log.stage("collect") as figures:
         server = cloud.returns()
         if server is not None:
-            files = [file for file in partner.listing(server, cloud.budget) or [] if not file.name.startswith(".")]
-            new = [file for file in files if cloud.records.returned(file.name, file.size, file.modified) is None]
+            new = [file for file in _listed(server, cloud) if not _recorded(file, cloud)]
             if new:
                 with keyring(cloud.settings, cloud.credentials, cloud.budget) as keys:
-                    collected = [_collected(file, server, keys, cloud) for file in new]
+                    collected = [one for file in new if (one := _collected(file, server, keys, cloud)) is not None]
             if cloud.settings.returns_delete:
-                for file in files:
-                    partner.remove(server, file.name, cloud.budget)
+                # Listed anew: what was replaced while the others were fetched is another file, not fetched yet.
+                for file in _listed(server, cloud):
+                    if _recorded(file, cloud):
+                        partner.remove(server, file.name, cloud.budget)
         figures.add(files=len(collected), errors=sum(one.error for one in collected))
     return collected
 
 
-def _collected(file: Listed, server: Server, keys: Keyring, cloud: Cloud) -> Returned:
-    raw = partner.fetch(server, file.name, cloud.budget, most=MOST)
+def _listed(server: Server, cloud: Cloud) -> list[Listed]:
+    found = partner.listing(server, cloud.budget)
+    if found is None:
+        raise PartnerRefused("The returns server does not let us list its files; the partner must permit it.")
+    return [file for file in found if not file.name.startswith(".")]
+
+
+def _recorded(file: Listed, cloud: Cloud) -> bool:
+    return cloud.records.returned(file.name, file.size, file.modified) is not None
+
+
+def _collected(file: Listed, server: Server, keys: Keyring, cloud: Cloud) -> Returned | None:
+    """The record of the file; None where it could not be had whole."""
+    try:
+        raw = partner.fetch(server, file.name, cloud.budget, most=MOST)
+    except PartnerRefused as error:
+        log.emit("returns.error", error.message, file=file.name, bytes=file.size, code=error.code)
+        return None
+    if len(raw) != file.size:
+        return None
     folder = f"returns/{cloud.now():%Y/%m/%d}/{cloud.attempt}"
     content = _opened(raw, keys)
     about = _about(file.name, cloud)
@@ -107,10 +136,19 @@ def _opened(raw: bytes, keys: Keyring) -> _Content:
     lines = status(result.stderr)
     if result.returncode != 0 and not any(line[0] == "DECRYPTION_OKAY" for line in lines):
         return _Content(None, "encrypted, but not to a key of ours")
-    signers = [line[1] for line in lines if line[0] == "VALIDSIG"]
-    bad = any(line[0] in ("BADSIG", "ERRSIG") for line in lines)
-    known = "good, by the partner" if signers and signers[0] in keys.partner.signers else f"good, by {signers[:1]}"
-    return _Content(bytes(result.data), "bad" if bad else known if signers else "none")
+    return _Content(bytes(result.data), _signature(lines, keys))
+
+
+def _signature(lines: list[list[str]], keys: Keyring) -> str:
+    """What gpg found of the signature, in words."""
+    said = {line[0]: line for line in lines}
+    for word, meaning in _DOUBTS.items():
+        if word in said:
+            return meaning
+    if "VALIDSIG" not in said:
+        return "none"
+    signer = said["VALIDSIG"][1]
+    return "good, by the partner" if signer in keys.partner.signers else f"good, by {signer}"
 
 
 def _text(raw: bytes) -> str | None:

@@ -110,13 +110,17 @@ class Dataset:
         found = re.search(template, name)
         if found is None:
             return None
-        start = datetime.strptime(found["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        try:
+            start = datetime.strptime(found["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:  # digits, but no time
+            return None
         return start, int(found["revision"]), int(found["part"])
 
 
 def load(directory: Path) -> Mapping[str, Dataset]:
     """Every contract in the directory by dataset name. Raises ContractInvalid with all problems of all files."""
     found: dict[str, Dataset] = {}
+    names: dict[str, str] = {}
     problems: list[str] = []
     files = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     if not files:
@@ -129,6 +133,9 @@ def load(directory: Path) -> Mapping[str, Dataset]:
             continue
         if dataset.name in found:
             problems.append(f"{file.name}: there is another contract for {dataset.name}")
+        elif (named := dataset.file_name.replace("{dataset}", dataset.name)) in names:
+            problems.append(f"{file.name}: fileName: {names[named]} gives its files the same names; add {{dataset}}")
+        names[dataset.file_name.replace("{dataset}", dataset.name)] = file.name
         found[dataset.name] = dataset
     if problems:
         raise ContractInvalid("\n".join(problems))
@@ -265,6 +272,8 @@ class _Reader:
                 f"{value!r} must hold {{start}}, {{revision}} and {{part}}, and may hold "
                 f"{', '.join('{' + name + '}' for name in PLACES)}: else two files share a name",
             )
+        elif re.search(r"(revision|parts?)\}\d*\{(revision|parts?)\}", template):
+            self.wrong(place, f"{value!r} must have more than digits between two numbers: else two files share a name")
         elif re.search(r"[^A-Za-z0-9._{}-]", template) or template.startswith("."):
             self.wrong(place, f"{value!r} may hold letters, digits, dots, dashes and underscores")
         return template

@@ -26,8 +26,14 @@ class Secret:
 
     @property
     def text(self) -> str:
-        """The value as text without a final line break, as passphrases are kept."""
-        return self.value.decode("utf-8").rstrip("\r\n")
+        """The value as a passphrase without a last line break, byte for byte: python-gnupg writes text as Latin-1.
+
+        Raises CredentialsUnavailable where it is not one line.
+        """
+        text = self.value.decode("latin-1").rstrip("\r\n")
+        if not set(text).isdisjoint("\r\n\0"):
+            raise CredentialsUnavailable(f"Secret {self.name} version {self.version} must hold one line of text.")
+        return text
 
 
 class Credentials:

@@ -6,7 +6,6 @@ what it lists. The delivery's own state is read only to be compared with these.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,8 +16,6 @@ from pipeline.records import Archived, Certificate, Delivered, Folder, Plan, Sea
 from pipeline.source import Hour
 from pipeline.verdict import Change, Evidence
 from pipeline.window import Delivery, Slot
-
-READ = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +164,10 @@ def _differing(archived: list[Archived], around: Surroundings, cloud: Cloud, *, 
 
 
 def _reads_as_recorded(archived: Archived, cloud: Cloud) -> bool:
-    digest = hashlib.sha256()
     try:
-        for piece in cloud.archive.pieces(archived.stored, READ):
-            digest.update(piece)
+        return cloud.archive.sha256(archived.stored) == archived.sha256
     except ArchiveDamaged:
         return False
-    return digest.hexdigest() == archived.sha256
 
 
 def _altered(delivered: dict[int, Delivered], around: Surroundings) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import gnupg
 
@@ -22,8 +24,19 @@ from pipeline.errors import SealFailed
 # python-gnupg logs tracebacks of its threads; the same errors reach the pipeline in order, without contents.
 logging.getLogger("gnupg").setLevel(logging.CRITICAL)
 
-_CLEANER: Final = 'read -r _; gpgconf --homedir "$1" --kill all 2>/dev/null; rm -rf -- "$1"'
-"""Waits for the end of its input, which comes when this process closes it, exits or is killed; then cleans up."""
+ANSWER_SECONDS: Final = 8.0
+"""Longest that gpg may take over a key: importing, listing or making one is a matter of milliseconds."""
+
+CLEANING_SECONDS: Final = 5.0
+
+_CLEANER: Final = """
+home=$(mktemp -d "$1/pspp-gpg-XXXXXXXX") && echo "$home"
+read -r _
+gpgconf --homedir "$home" --kill all 2>/dev/null
+rm -rf -- "$home"
+"""
+"""Makes the directory, then waits for the end of its input, which comes when this process closes it, exits or is
+killed; then cleans up. So there is no moment at which a directory exists that nobody will remove."""
 
 
 @contextmanager
@@ -38,37 +51,67 @@ def gnupghome() -> Iterator[Path]:
             "gpg is not installed. Deploy with the Cloud Functions v2 API, whose image has it, or install it: "
             "sudo apt-get install --no-install-recommends gnupg."
         )
-    home = Path(tempfile.mkdtemp(prefix="pspp-gpg-"))
-    # Else every new agent first measures how much hashing is bearable; the home outlives no run, so little will do.
-    (home / "gpg-agent.conf").write_text("s2k-count 65536\n")
     cleaner = subprocess.Popen(
-        ["/bin/sh", "-c", _CLEANER, "sh", str(home)],
+        ["/bin/sh", "-c", _CLEANER, "sh", tempfile.gettempdir()],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     assert cleaner.stdin is not None
+    assert cleaner.stdout is not None
+    home = Path(cleaner.stdout.readline().decode().rstrip("\n"))
+    # Else every new agent first measures how much hashing is bearable; the home outlives no run, so little will do.
+    (home / "gpg-agent.conf").write_text("s2k-count 65536\n")
     try:
         yield home
     finally:
         cleaner.stdin.close()
-        cleaner.wait()
+        cleaner.stdout.close()
+        try:
+            cleaner.wait(CLEANING_SECONDS)
+        except subprocess.TimeoutExpired:
+            cleaner.kill()
+            cleaner.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 
 class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
-    """python-gnupg on one home, whose running process can be ended."""
+    """python-gnupg on one home, whose running process can be ended, and does not hang.
 
-    def __init__(self, home: Path, buffer_size: int = 1 << 18) -> None:
+    Every call but a streaming one is given ANSWER_SECONDS; after that gpg is killed and SealFailed raised. A stream
+    has its own limit: whoever feeds it calls `kill`.
+    """
+
+    def __init__(self, home: Path, buffer_size: int = 1 << 18, *, streaming: bool = False) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        super().__init__(gnupghome=str(home), options=["--no-auto-key-locate", "--no-tty", "--quiet"])
+        self._streaming = False
+        try:
+            super().__init__(gnupghome=str(home), options=["--no-auto-key-locate", "--no-tty", "--quiet"])
+        except (OSError, ValueError):
+            raise SealFailed("gpg does not start as it should: it cannot tell its version.") from None
         self.buffer_size = buffer_size
+        self._streaming = streaming
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> subprocess.Popen[bytes]:
         process: subprocess.Popen[bytes] = super()._open_subprocess(args, passphrase)
         self._process = process
         return process
+
+    def _collect_output(self, process: subprocess.Popen[bytes], *rest: Any, **more: Any) -> Any:
+        if self._streaming:
+            return super()._collect_output(process, *rest, **more)
+        silence = threading.Timer(ANSWER_SECONDS, process.kill)
+        silence.daemon = True
+        silence.start()
+        try:
+            returned = super()._collect_output(process, *rest, **more)
+        finally:
+            silence.cancel()
+            silence.join()
+        if process.returncode == -signal.SIGKILL:
+            raise SealFailed(f"gpg was asked about keys and did not answer within {ANSWER_SECONDS:g} s.")
+        return returned
 
     def kill(self) -> None:
         """End the running gpg at once: it must never complete a file over a source that died."""

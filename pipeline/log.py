@@ -1,4 +1,4 @@
-"""Structured events, one JSON line each on stdout, as Cloud Logging reads them.
+"""Structured events, one JSON line each on stdout, as Cloud Logging reads them; a block may send them elsewhere.
 
 An event has a name from the table below, its fields (dataset, window, revision, rows, bytes, seconds ...), and what
 was bound for the run: message, execution and trace. Never row data, never key material: values come from our own
@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, TextIO
 
 from pipeline.errors import PipelineError
 
@@ -89,6 +89,7 @@ ALERTS: Final[tuple[str, ...]] = tuple(name for name, event in EVENTS.items() if
 _NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 _bound: ContextVar[Mapping[str, Value]] = ContextVar("bound", default=_NOTHING)
 _trace: ContextVar[str] = ContextVar("trace", default="")
+_destination: ContextVar[Callable[[], TextIO | None]] = ContextVar("destination", default=lambda: sys.stdout)
 
 
 @contextmanager
@@ -101,6 +102,16 @@ def bound(*, trace: str = "", **labels: Value) -> Iterator[None]:
     finally:
         _bound.reset(labels_token)
         _trace.reset(trace_token)
+
+
+@contextmanager
+def written_to(stream: TextIO | None) -> Iterator[None]:
+    """Write the events of the block to this stream instead of stdout; None: nowhere."""
+    token = _destination.set(lambda: stream)
+    try:
+        yield
+    finally:
+        _destination.reset(token)
 
 
 def emit(name: str, message: str | None = None, /, **fields: Value) -> None:
@@ -118,8 +129,9 @@ def emit(name: str, message: str | None = None, /, **fields: Value) -> None:
         line["logging.googleapis.com/labels"] = labels
     if trace := _trace.get():
         line["logging.googleapis.com/trace"] = trace
-    sys.stdout.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-    sys.stdout.flush()
+    if (stream := _destination.get()()) is not None:
+        stream.write(json.dumps(line, default=str) + "\n")
+        stream.flush()
 
 
 @dataclass(slots=True)

@@ -85,12 +85,11 @@ def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, ren
         async with _connected(server, budget) as (connection, sftp):
             final = server.path(name)
             target = server.path(f".{name}.{attempt}.part") if rename else final
-            if rename:
-                await _sweep(sftp, server, name)
             size = await _write(sftp, target, chunks, budget)
             if rename:
                 await _expect(sftp, target, size)
                 await _publish(sftp, target, final, size)
+                await _sweep(sftp, server, name)
             confirmation = await _expect(sftp, final, size)
             return Placed(size, confirmation, fingerprint(connection))
 
@@ -305,7 +304,7 @@ async def _publish(sftp: asyncssh.SFTPClient, temporary: str, final: str, size: 
 
 
 async def _sweep(sftp: asyncssh.SFTPClient, server: Server, name: str) -> None:
-    """Remove what killed attempts left of this name; a twin that is still at work then fails and is repeated."""
+    """Remove what killed attempts left of this name; a twin that is still at work finds the final name whole."""
     try:
         entries = await sftp.readdir(server.directory or ".")
     except asyncssh.SFTPError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from pipeline import log
 from pipeline.cloud import VERSION, Cloud
 from pipeline.contracts import Dataset
-from pipeline.errors import MessageRejected, RowsRefused, SourceNotReady, during
+from pipeline.errors import MessageRejected, RecordDamaged, RowsRefused, SourceNotReady, during
 from pipeline.records import Broken, Folder, Plan, PlannedPart, Refused
 from pipeline.requests import Request
 from pipeline.source import Counted
@@ -26,14 +27,16 @@ def plan_for(slot: Slot, request: Request, folder: Folder, cloud: Cloud) -> tupl
     ArchiveUnavailable, RecordDamaged, OutOfTime.
     """
     revision, known = _revision(slot, request, folder, cloud)
-    delivery = Delivery(slot, revision)
-    if known is not None:
-        return delivery, known
-    with during("plan", str(delivery)), log.stage("plan", revision=revision) as figures:
-        plan = _counted(delivery, request, cloud)
-        plan, _ = cloud.records.create(delivery, "plan", plan)
-        figures.add(rows=plan.rows, parts=len(plan.parts), snapshot=rfc3339(plan.snapshot))
-    return delivery, plan
+    while known is None:
+        delivery = Delivery(slot, revision)
+        with during("plan", str(delivery)), log.stage("plan", revision=revision) as figures:
+            plan, _ = cloud.records.create(delivery, "plan", _counted(delivery, request, cloud))
+            figures.add(rows=plan.rows, parts=len(plan.parts), snapshot=rfc3339(plan.snapshot))
+        if request.revise and plan.cause != request.cause:
+            revision += 1  # another revision was faster; its snapshot may be older than what this one is asked for
+        else:
+            known = plan
+    return Delivery(slot, revision), known
 
 
 def refuse(delivery: Delivery, part: int, rules: tuple[Broken, ...], request: Request, cloud: Cloud) -> RowsRefused:
@@ -61,9 +64,10 @@ def _revision(slot: Slot, request: Request, folder: Folder, cloud: Cloud) -> tup
     latest = folder.revisions[-1]
     if request.revise:
         for revision in reversed(folder.revisions):
-            plan = read(revision)
-            if plan is not None and plan.cause == request.cause:
-                return revision, plan
+            with suppress(RecordDamaged):  # a damaged plan is what `revise` is the way out of
+                plan = read(revision)
+                if plan is not None and plan.cause == request.cause:
+                    return revision, plan
         return latest + 1, None
     plan = read(latest)
     if plan is None or request.resend:

@@ -22,6 +22,7 @@ from pipeline.keyring import Keyring, keyring
 from pipeline.keys import warn
 from pipeline.packets import without_recipient
 from pipeline.plan import refuse
+from pipeline.progress import telling
 from pipeline.records import Archived, Broken, Opened, Plan, PlannedPart, Sealed
 from pipeline.reopen import Opener, opening
 from pipeline.requests import Request
@@ -62,8 +63,10 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
         batches = cloud.source.batches(
             dataset, delivery.slot.window, plan.snapshot, cloud.budget, part=part.part, parts=len(plan.parts)
         )
+        batches = telling(batches, "rows", part.rows, cloud.observe)
         frames = _as_planned(checks.checking(batches), checks, dataset, part)
-        csv = csv_copy.passing(plain_text.watching(csv_bytes(frames, dataset)))
+        pieces = telling(csv_bytes(frames, dataset), "bytes", None, cloud.observe)
+        csv = csv_copy.passing(plain_text.watching(pieces))
         opener = ending.enter_context(opening(keys, cloud.budget)) if settings.pgp_reopen else None
         extra = (opener.recipient,) if opener else ()
         sealed = seal(csv, keys, compression=settings.pgp_compression, budget=cloud.budget, extra=extra)

@@ -71,11 +71,11 @@ def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
 
 
 def moved_on(dataset: Dataset, warehouse: str) -> str:
-    """How many of the keys in @hashes stand in the table with a change at or after @end, in the program or not."""
+    """How many of the keys in @hashes are still in the table, but in a later window or not in the subset any more."""
     change = _quoted(dataset.column(dataset.change).source)
     return (
         f"SELECT COUNT(*) AS row_count FROM `{warehouse}.{dataset.table}` "
-        f"WHERE {change} >= @end AND {_number(_key(dataset))} IN UNNEST(@hashes)"
+        f"WHERE {change} >= @start AND NOT ({_condition(dataset)}) AND {_number(_key(dataset))} IN UNNEST(@hashes)"
     )
 
 

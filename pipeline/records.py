@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
@@ -290,9 +290,10 @@ class Records:
         path = _returned_path(record.file_name, record.size, record.modified)
         return self._bucket.create(path, _written(record))
 
-    def all_returned(self) -> list[Returned]:
-        """Every collected file, by name."""
-        found = ((path, self._bucket.read(path)) for path in self._bucket.names(f"{RETURNS}/"))
+    def all_returned(self, wanted: Callable[[str], bool] = lambda _: True) -> list[Returned]:
+        """Every collected file whose name is wanted, by name; only their records are read."""
+        paths = [path for path in self._bucket.names(f"{RETURNS}/") if wanted(path.split("/")[1])]
+        found = ((path, self._bucket.read(path)) for path in paths)
         return [_read(content, Returned, path) for path, content in found if content is not None]
 
     def path(self, delivery: Delivery, name: str) -> str:

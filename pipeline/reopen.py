@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.budget import Budget
-from pipeline.errors import OpenedDiffers
+from pipeline.errors import OpenedDiffers, PipelineError
 from pipeline.gnupghome import Gpg, gnupghome, status
 from pipeline.keyring import Keyring
 from pipeline.tally import Tally
@@ -58,12 +58,15 @@ class Opener:
                 yield chunk
             self._give(None)
             self._thread.join(self._budget.left())
+            self._budget.left()
         finally:
             self.close()
 
     def plaintext(self, signers: tuple[str, ...]) -> Plaintext:
         """What came out, signed by one of `signers` (empty: unsigned). Raises OpenedDiffers with gpg's reason."""
         outcome = self._outcome[0] if self._outcome else None
+        if isinstance(outcome, PipelineError):
+            raise outcome
         if not isinstance(outcome, tuple):
             raise OpenedDiffers(f"The sealed file could not be opened again: {type(outcome).__name__}.")
         returncode, lines = outcome
@@ -150,7 +153,7 @@ def opening(keys: Keyring, budget: Budget) -> Iterator[Opener]:
         Gpg(keys.home).import_keys(gpg.export_keys(made.fingerprint))
         listed = gpg.list_keys(keys=made.fingerprint)[0]
         key_ids = frozenset(str(keyid).upper() for keyid in (listed["keyid"], *listed["subkey_info"]))
-        ready = Opener(gpg, made.fingerprint, key_ids, budget)
+        ready = Opener(Gpg(home, streaming=True), made.fingerprint, key_ids, budget)
         try:
             yield ready
         finally:

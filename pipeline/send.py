@@ -34,13 +34,16 @@ def send(delivery: Delivery, sealed: Sealed, request: Request, folder: Folder, c
     ):
         _still_as_recorded(sealed, cloud)
         server = cloud.partner()
-        rename = settings.sftp_publish == "rename"
-        if not rename:
-            intent = Sending(created=began, version=VERSION, part=sealed.part, attempt=cloud.attempt)
-            cloud.records.create(delivery, f"sending-{sealed.part}-{cloud.attempt}", intent)
+        intent = Sending(created=began, version=VERSION, part=sealed.part, attempt=cloud.attempt)
+        cloud.records.create(delivery, f"sending-{sealed.part}-{cloud.attempt}", intent)
         with closing(_checked(sealed, cloud)) as pieces:
             placed = partner.put(
-                pieces, server, sealed.file_name, attempt=cloud.attempt, rename=rename, budget=cloud.budget
+                pieces,
+                server,
+                sealed.file_name,
+                attempt=cloud.attempt,
+                rename=settings.sftp_publish == "rename",
+                budget=cloud.budget,
             )
         figures.add(rows=sealed.rows, bytes=placed.bytes, confirmation=placed.confirmation)
         record = Delivered(
@@ -63,9 +66,9 @@ def send(delivery: Delivery, sealed: Sealed, request: Request, folder: Folder, c
 def _settled(delivery: Delivery, sealed: Sealed, request: Request, folder: Folder, cloud: Cloud) -> bool:
     """Whether the part is at the partner whole, and this request asks for nothing more.
 
-    An upload under the final name that broke off may have left half a file there, even after another attempt had
-    succeeded: so an attempt that began and has no `delivered` record counts against it, until an attempt that began
-    after the first one must have ended was successful.
+    An upload that broke off may have left half a file, under the final name or a temporary one, even after another
+    attempt had succeeded: so an attempt that began and has no `delivered` record counts against it, until an attempt
+    that began after the first one must have ended was successful.
     """
     numbers = [number for part, number in folder.numbers(delivery.revision, "delivered") if part == sealed.part]
     if not numbers:
@@ -92,7 +95,11 @@ def _began(delivery: Delivery, part: int, attempt: str, cloud: Cloud) -> datetim
 
 
 def _still_as_recorded(sealed: Sealed, cloud: Cloud) -> None:
-    """Both archived objects are the recorded ones, as the server describes them. Raises ArchiveDamaged."""
+    """Both archived objects are the recorded ones. Raises ArchiveDamaged.
+
+    The server's description is compared; and what another invocation has sealed is read whole, since the bytes may
+    have lain there for long. Ours were checked by the server as it took them, a moment ago.
+    """
     for archived in (sealed.csv, sealed.sealed):
         stored = cloud.archive.stat(archived.name)
         if not archived.describes(stored):
@@ -100,6 +107,8 @@ def _still_as_recorded(sealed: Sealed, cloud: Cloud) -> None:
                 f"The record describes {archived.name} with {archived.size} bytes, crc32c {archived.crc32c}, "
                 f"generation {archived.generation}; the bucket holds {stored or 'no such object'}."
             )
+        if sealed.attempt != cloud.attempt and cloud.archive.sha256(archived.stored) != archived.sha256:
+            raise ArchiveDamaged(f"The bytes of {archived.name} are not those that were archived: SHA-256 differs.")
 
 
 def _checked(sealed: Sealed, cloud: Cloud) -> Generator[bytes, None, None]:
@@ -110,6 +119,7 @@ def _checked(sealed: Sealed, cloud: Cloud) -> Generator[bytes, None, None]:
             raise ArchiveDamaged(
                 f"Piece {number} of {sealed.sealed.name} is not what was sealed: its SHA-256 differs from the record's."
             )
+        cloud.observe("sent", len(piece), sealed.sealed.size)
         yield piece
 
 

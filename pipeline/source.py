@@ -6,6 +6,7 @@ invocation's budget, so that a stalled stream ends by itself and nothing is left
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from typing import Final
 import grpc
 import pyarrow as pa
 from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from google.cloud.bigquery import DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1 import types as storage_read
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
@@ -27,6 +31,7 @@ from requests import exceptions as http
 from pipeline import queries
 from pipeline.budget import Budget
 from pipeline.contracts import Dataset
+from pipeline.deadline import BoundedAdapter, bound_to_budget
 from pipeline.errors import SourceUnavailable
 from pipeline.settings import Settings
 from pipeline.window import Window, rfc3339
@@ -78,6 +83,7 @@ class Source:
         self._rest = settings.bigquery_emulator_host
         self._grpc = settings.bigquery_storage_emulator_host
         self._client_made: bigquery.Client | None = None
+        self._adapter: BoundedAdapter | None = None
         self._reader_made: BigQueryReadClient | None = None
 
     def readiness(self, dataset: Dataset, budget: Budget) -> Readiness:
@@ -121,11 +127,11 @@ class Source:
         return found
 
     def moved_on(self, dataset: Dataset, window: Window, key_hashes: Iterable[int], budget: Budget) -> int:
-        """How many of the keys have changed again since the window, so that a later window sends them."""
+        """How many of the keys have changed again since, so that a later window sends them, or left the subset."""
         sql, wanted, found = queries.moved_on(dataset, self.warehouse), sorted(key_hashes), 0
         for start in range(0, len(wanted), HASHES):
             some = bigquery.ArrayQueryParameter("hashes", "INT64", wanted[start : start + HASHES])
-            (row,) = self._query(sql, [*_bounds(window)[1:], some], dataset, "moved-on", budget)
+            (row,) = self._query(sql, [*_bounds(window), some], dataset, "moved-on", budget)
             found += row["row_count"]
         return found
 
@@ -146,9 +152,9 @@ class Source:
         for _ in self.batches(dataset, hour, datetime.now(UTC) - timedelta(seconds=1), budget, part=1, parts=1_000_000):
             return
 
-    @property
-    def _client(self) -> bigquery.Client:
-        if self._client_made is None:
+    def _client(self, budget: Budget) -> bigquery.Client:
+        """The REST client, keeping to this budget from now on."""
+        if self._client_made is None or self._adapter is None:
             self._client_made = (
                 bigquery.Client(
                     self._project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self._rest}
@@ -156,6 +162,8 @@ class Source:
                 if self._rest
                 else bigquery.Client(self._project)
             )
+            self._adapter = bound_to_budget(self._client_made._http)
+        self._adapter.budget = budget
         return self._client_made
 
     @property
@@ -192,11 +200,13 @@ class Source:
     ) -> list[bigquery.Row]:
         with self._mapped(dataset, purpose):
             return list(
-                self._client.query_and_wait(
+                self._client(budget).query_and_wait(
                     sql,
                     job_config=self._config(parameters, dataset, purpose, budget),
                     api_timeout=budget.left(CALL_SECONDS),
                     wait_timeout=budget.left(),
+                    retry=DEFAULT_RETRY.with_timeout(budget.left()),
+                    job_retry=DEFAULT_JOB_RETRY.with_timeout(budget.left()),
                 )
             )
 
@@ -204,14 +214,16 @@ class Source:
         self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
     ) -> Iterator[pa.RecordBatch]:
         with self._mapped(dataset, purpose):
-            job = self._client.query(
+            job = self._client(budget).query(
                 sql,
                 job_config=self._config(parameters, dataset, purpose, budget),
                 job_id_prefix=f"pspp-{purpose}-",
                 timeout=budget.left(CALL_SECONDS),
+                retry=DEFAULT_RETRY.with_timeout(budget.left()),
+                job_retry=None,
             )
             try:
-                job.result(timeout=budget.left())
+                job.result(timeout=budget.left(), retry=DEFAULT_RETRY.with_timeout(budget.left()), job_retry=None)
             except BaseException:
                 self._cancel(job)
                 raise
@@ -228,14 +240,19 @@ class Source:
                 ),
                 max_stream_count=1,
                 timeout=budget.left(CALL_SECONDS),
+                retry=_while_unavailable(budget),
             )
             for stream in session.streams:
-                reader = self._reader.read_rows(stream.name, timeout=budget.left())
+                reader = self._reader.read_rows(stream.name, timeout=budget.left(), retry=_while_unavailable(budget))
+                over = threading.Timer(budget.left(), reader.cancel)
+                over.daemon = True
+                over.start()
                 try:
                     for page in reader.rows(session).pages:
                         budget.left()
                         yield page.to_arrow()
                 finally:
+                    over.cancel()
                     reader.cancel()
             budget.left()
 
@@ -271,6 +288,11 @@ class Source:
             job.cancel(retry=None, timeout=5)
         except (api.GoogleAPICallError, http.RequestException, OSError):
             return  # the job's own timeout ends it
+
+
+def _while_unavailable(budget: Budget) -> Retry:
+    """Ask again while the service is unavailable and there is time; the default would repeat an overrun deadline."""
+    return Retry(if_exception_type(api.ServiceUnavailable), maximum=5.0, timeout=budget.left())
 
 
 def plain(value: object) -> str | None:

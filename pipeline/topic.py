@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Final
 
 import grpc
 from google.api_core import exceptions as api
@@ -15,6 +16,8 @@ from google.cloud.pubsub_v1.types import BatchSettings
 from pipeline.budget import Budget
 from pipeline.errors import TopicUnavailable
 from pipeline.settings import Settings
+
+PUBLISH: Final = "pubsub.topics.publish"
 
 
 class Topics:
@@ -32,7 +35,7 @@ class Topics:
         Raises TopicUnavailable where any was not confirmed (those before it may have been; a repeated message does
         nothing twice), OutOfTime.
         """
-        path = topic if topic.startswith("projects/") else f"projects/{self._project}/topics/{topic}"
+        path = self.path(topic)
         try:
             confirmations: list[Future[str]] = []
             for message in messages:
@@ -47,6 +50,27 @@ class Topics:
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError, FutureTimeout) as error:
             raise TopicUnavailable(f"Pub/Sub did not confirm a message to {path}: {type(error).__name__}.") from None
         return len(confirmations)
+
+    def may_publish(self, topic: str, budget: Budget) -> bool | None:
+        """Whether this account may publish there, asked without publishing; None where the server does not tell.
+
+        Raises TopicUnavailable where there is no such topic, or no answer.
+        """
+        path = self.path(topic)
+        question = {"resource": path, "permissions": [PUBLISH]}
+        try:
+            answer = self._client.test_iam_permissions(request=question, timeout=budget.left(30))
+        except api.MethodNotImplemented:
+            return None
+        except api.NotFound:
+            raise TopicUnavailable(f"There is no topic {path}; terraform apply makes it.") from None
+        except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
+            raise TopicUnavailable(f"Pub/Sub does not answer for {path}: {type(error).__name__}.") from None
+        return PUBLISH in answer.permissions
+
+    def path(self, topic: str) -> str:
+        """The full name of a topic, of this project unless it names another."""
+        return topic if topic.startswith("projects/") else f"projects/{self._project}/topics/{topic}"
 
     @property
     def _client(self) -> PublisherClient:

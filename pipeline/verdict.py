@@ -27,7 +27,7 @@ class Change:
     """How the rows of a window differ between the plan's snapshot and now; counts of rows.
 
     `added` and `altered` rows were never sent as they are now. `moved` rows changed again and belong to a later
-    window; `deleted` ones are in no window at all.
+    window, or left the subset that is shared; `deleted` ones are not in the table any more.
     """
 
     added: int = 0

@@ -1,0 +1,65 @@
+"""`python -m pipeline COMMAND`: what the person on call types. `--help` lists the commands."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+from pipeline import CHAIN
+from pipeline.commands.running import EXIT_CODES
+
+COMMANDS: Final = {
+    "status": "status",
+    "deliver": "deliver",
+    "republish": "republish",
+    "certify": "certify",
+    "collect": "collect",
+    "keys": "keys",
+    "open": "open",
+    "verify-setup": "verify_setup",
+    "chain": "chain",
+}
+"""Command -> module under pipeline.commands, loaded when it is wanted."""
+
+
+class Commands(click.Group):
+    """The commands, each imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are met, not by name."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"pipeline.commands.{COMMANDS[cmd_name]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The chain as a table, then the exit codes."""
+        with formatter.section("The chain"):
+            formatter.write_dl([(step.step, f"{step.takes} -> {step.gives}") for step in CHAIN])
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=Commands, epilog=EXIT_CODES)
+def main() -> None:
+    """Share hourly changes of BigQuery datasets with the partner, and prove it.
+
+    Every command reads its settings from the environment, as the function does; the deployment guide lists them. A
+    command that lacks one names it. All times are UTC.
+
+    \b
+    Where does everything stand?      python -m pipeline status
+    One hour in full                  python -m pipeline status payments 2026-11-23T13:00:00Z
+    Do an hour again                  python -m pipeline republish --start 2026-11-23T13:00:00Z --revise
+    Is all in place for a first run?  python -m pipeline verify-setup
+    """
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m pipeline")

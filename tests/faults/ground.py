@@ -1,0 +1,141 @@
+"""A whole world whose every part can be broken on order, and the deployed function in it, closely watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from pipeline.window import HOUR, Slot, Window
+from tests.faults.gpg import Gpg
+from tests.stack.function import Function
+from tests.stack.partner.faults import Fault, order
+from tests.stack.partner.journal import Entry, entries
+from tests.stack.processes import repository, start
+from tests.stack.world import PROJECT, REJECTED, TOPIC, World, world
+
+BUDGET: Final = 10
+"""Seconds of one invocation: the least that the settings allow."""
+DATASET: Final = "payments"
+
+
+@dataclass
+class Ground:
+    """The world, the ways to break it, and the function; made by `ground`."""
+
+    local: World
+    gpg: Gpg
+    temporary: Path
+    end: datetime = field(default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+    hours: int = 0
+    functions: dict[str, Function] = field(default_factory=dict)
+
+    def slot(self, rows: int) -> Slot:
+        """One hour of payments that no test has had yet, complete at the source."""
+        self.hours += 1
+        window = Window.hour(self.end - (self.hours + 1) * HOUR)
+        self.local.fill(window.start, {DATASET: rows}, seed=self.hours)
+        self.local.tables.complete([DATASET], self.end)
+        return Slot(DATASET, window)
+
+    def function(self, publish: str = "direct") -> Function:
+        """The function, started; one process for each way of publishing files."""
+        if publish not in self.functions:
+            settings = {
+                "SFTP_PUBLISH": publish,
+                "TIME_BUDGET_SECONDS": str(BUDGET),
+                "PATH": f"{self.gpg.directory}:{os.environ['PATH']}",
+                "TMPDIR": str(self.temporary),
+                "PYTHONPATH": str(repository()),
+            }
+            made = self.local.function(name=f"function-{publish}")
+            made.settings = {**made.settings, **settings}
+            made.source = Path(__file__).with_name("observed.py")
+            self.functions[publish] = made
+        made = self.functions[publish]
+        if made.process is None or made.process.poll() is not None:
+            made.start()
+        return made
+
+    def break_storage(self, match: str, action: str, **more: int) -> None:
+        """See tests/stack/storage/faults.py."""
+        self._post("storage", "url", {"match": match, "action": action, **more})
+
+    def storage_struck(self) -> bool:
+        """Every fault ordered from the storage has struck once at least."""
+        report = requests.get(f"{self.local.services['storage'].ready['url']}/_faults", timeout=5).json()
+        return bool(report) and all(one["struck"] for one in report)
+
+    def break_warehouse(self, match: str, action: str, **more: int) -> None:
+        """See tests/stack/bigquery/faults.py."""
+        self._post("bigquery", "rest", {"match": match, "action": action, **more})
+
+    def break_partner(self, *faults: Fault) -> None:
+        """See tests/stack/partner/faults.py."""
+        order(self.local.root / "partner.json", *faults)
+
+    def break_topics(self, *faults: dict[str, Any]) -> None:
+        """See tests/stack/pubsub/faults.py."""
+        draft = self.local.root / "pubsub.draft"
+        draft.write_text(json.dumps(faults))
+        draft.replace(self.local.root / "pubsub.json")
+
+    def mend(self) -> None:
+        """Take every order back; what hangs at the storage is let go."""
+        self.gpg.mend()
+        self.break_partner()
+        self.break_topics()
+        for name, address in (("storage", "url"), ("bigquery", "rest")):
+            requests.delete(f"{self.local.services[name].ready[address]}/_faults", timeout=5).raise_for_status()
+
+    def journal(self) -> list[Entry]:
+        """What the partner's server was asked."""
+        return entries(self.local.root / "partner.log")
+
+    def published(self) -> list[bytes]:
+        """Take the messages that the function put on its own topic."""
+        name = f"projects/{PROJECT}/subscriptions/seen"
+        answer = self.local.subscriber.pull(subscription=name, max_messages=100, timeout=5)
+        self.local.subscriber.acknowledge(subscription=name, ack_ids=[one.ack_id for one in answer.received_messages])
+        return [bytes(one.message.data) for one in answer.received_messages]
+
+    def _post(self, service: str, address: str, body: dict[str, Any]) -> None:
+        url = f"{self.local.services[service].ready[address]}/_faults"
+        requests.post(url, json=body, timeout=5).raise_for_status()
+
+
+@contextmanager
+def ground() -> Iterator[Ground]:
+    """A world of AWS's manners with all faults in reach; the function keeps to a directory for temporary files."""
+    with tempfile.TemporaryDirectory(prefix="pf-") as directory:
+        root = Path(directory)
+        options = ["--faults-file", str(root / "partner.json"), "--log", str(root / "partner.log")]
+        with world(root, partner_options=options) as local:
+            _breakable_topics(local)
+            temporary = root / "tmp"
+            temporary.mkdir()
+            made = Ground(local, Gpg(root / "bin"), temporary)
+            made.mend()
+            try:
+                yield made
+            finally:
+                for function in made.functions.values():
+                    function.stop()
+
+
+def _breakable_topics(local: World) -> None:
+    local.services["pubsub"].stop()
+    faults = str(local.root / "pubsub.json")
+    local.services["pubsub"] = start("tests.stack.pubsub", "--faults-file", faults, logs=local.root / "logs")
+    for topic, subscription in ((TOPIC, "seen"), (REJECTED, "rejected")):
+        name = f"projects/{PROJECT}/topics/{topic}"
+        local.publisher.create_topic(name=name)
+        local.subscriber.create_subscription(name=f"projects/{PROJECT}/subscriptions/{subscription}", topic=name)
