@@ -30,14 +30,12 @@ class Service:
 
     def stop(self) -> None:
         """End it and wait; killed where it does not listen."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        with self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
 
 
 def start(module: str, *arguments: str, logs: Path) -> Service:
@@ -55,8 +53,8 @@ def start(module: str, *arguments: str, logs: Path) -> Service:
     assert process.stdout is not None
     line = first_line(process.stdout)
     if not line:
-        process.kill()
-        process.wait()
+        with process:
+            process.kill()
         raise NotReady(f"{module} did not come up:\n{tail(log)}")
     return Service(name, process, json.loads(line), log)
 
