@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from pipeline import contracts, errors, requests
+from pipeline import contracts, errors, log, requests
 from pipeline.settings import HERE, Settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -35,7 +35,9 @@ def default(name: str) -> str:
 
 
 def test_every_setting_stands_in_the_readme_with_its_default_and_meaning() -> None:
-    expected = [[f"`{name.upper()}`", default(name), field.description] for name, field in Settings.model_fields.items()]
+    expected = [
+        [f"`{name.upper()}`", default(name), field.description] for name, field in Settings.model_fields.items()
+    ]
     assert rows("Settings") == expected
 
 
@@ -45,6 +47,13 @@ def test_every_error_code_stands_in_the_readme_with_what_becomes_of_it() -> None
         for kind in errors.kinds()[1:]
     ]
     assert rows("Errors") == expected
+
+
+def test_every_event_stands_in_the_readme_with_its_severity_and_alert() -> None:
+    expected = [
+        [f"`{name}`", event.severity, "yes" if event.alert else "", event.meaning] for name, event in log.EVENTS.items()
+    ]
+    assert rows("Events") == expected
 
 
 @pytest.mark.parametrize("text", [row[0].strip("`") for row in rows("Messages")])
