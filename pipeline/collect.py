@@ -21,7 +21,6 @@ MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
 
 _DOUBTS: Final = {
-    "BADSIG": "bad",
     "ERRSIG": "by a key that is not known",
     "REVKEYSIG": "by a key that is revoked",
     "EXPKEYSIG": "by a key that has expired",
@@ -134,8 +133,13 @@ def _opened(raw: bytes, keys: Keyring) -> _Content:
         return _Content(None, "not encrypted")
     result = Gpg(keys.home).decrypt(raw, passphrase=keys.passphrase, always_trust=True)
     lines = status(result.stderr)
-    if result.returncode != 0 and not any(line[0] == "DECRYPTION_OKAY" for line in lines):
+    words = {line[0] for line in lines}
+    if "BADSIG" in words:  # gpg then ends before it says whether the content is whole
+        return _Content(None, "bad, so it was not opened")
+    if "DECRYPTION_KEY" not in words:
         return _Content(None, "encrypted, but not to a key of ours")
+    if "DECRYPTION_OKAY" not in words:
+        return _Content(None, "damaged")
     return _Content(bytes(result.data), _signature(lines, keys))
 
 

@@ -93,14 +93,16 @@ def opened(file: IO[bytes], key: bytes, signer: bytes | None, passphrase: str | 
     with gnupghome() as home, tempfile.TemporaryDirectory(dir=home) as directory:
         gpg = Gpg(home)
         signers = _fingerprints(gpg, signer, "the signer's key", None) if signer else []
-        _fingerprints(gpg, key, "the given key", passphrase)
+        ours = _fingerprints(gpg, key, "the given key", passphrase)
         plain = Path(directory) / "plain"
-        result = gpg.decrypt_file(file, passphrase=passphrase, always_trust=True, output=str(plain))
+        silent = [] if passphrase else ["--pinentry-mode", "cancel"]  # else gpg would ask whoever sits there
+        result = gpg.decrypt_file(file, passphrase=passphrase, always_trust=True, output=str(plain), extra_args=silent)
         lines = status(result.stderr)
         words = [line[0] for line in lines]
-        if "NO_SECKEY" in words and "DECRYPTION_OKAY" not in words:
+        recipients = {line[1] for line in lines if line[0] == "ENC_TO"}
+        if recipients and not recipients & {fingerprint[-16:] for fingerprint in ours}:
             raise NotOpened("The given key is not the one that the file is encrypted to.")
-        if "BAD_PASSPHRASE" in words or ("DECRYPTION_OKAY" not in words and "MISSING_PASSPHRASE" in words):
+        if recipients and "DECRYPTION_KEY" not in words:
             raise NotOpened("The passphrase is not that of the key.")
         valid = [line[1] for line in lines if line[0] == "VALIDSIG"]
         if set(words) & {"BADSIG", "EXPSIG", "REVKEYSIG"}:

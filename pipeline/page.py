@@ -43,16 +43,16 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.2
 .grid tbody th{text-align:left;padding-right:.75rem;font-size:.95rem;position:sticky;left:0;background:var(--paper)}
 .grid .day{border-left:1px solid var(--line);text-align:left;padding-left:.3rem}
 .settled{background:var(--settled)}.moving{background:var(--moving)}.wrong{background:var(--wrong);font-weight:700}
-.none{background:var(--soft)}
-@media(prefers-color-scheme:dark){.grid td,.legend b{color:#0b0e13}}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1rem;padding:0;list-style:none;font-size:.85rem}
 .legend b{display:inline-block;width:1.35rem;text-align:center;border-radius:4px;color:#fff;margin-right:.35rem}
+@media(prefers-color-scheme:dark){.grid td,.legend b{color:#0b0e13}}
+.grid .none,.legend b.none{background:var(--soft);color:var(--quiet)}
 .list td,.list th{padding:.3rem .9rem .3rem 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 .list .number{text-align:right}.bad{color:var(--wrong);font-weight:600}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1rem}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1rem}
 figure{margin:0;padding:.75rem;border:1px solid var(--line);border-radius:8px}
 figcaption{font-size:.9rem;margin-bottom:.4rem}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--quiet);font-size:9px}rect.bar{fill:var(--moving)}line{stroke:var(--line)}
+svg text{fill:var(--quiet);font-size:10px}rect.bar{fill:var(--moving)}line{stroke:var(--line)}
 """
 
 

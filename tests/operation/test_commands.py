@@ -1,0 +1,213 @@
+"""The commands as they are typed: help, exit codes, JSON, and a sentence instead of a traceback."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline import CHAIN
+from pipeline.__main__ import COMMANDS, main
+from pipeline.commands.running import exit_code
+from pipeline.errors import kinds
+from pipeline.settings import Settings
+from pipeline.window import rfc3339
+from tests.operation.office import Office
+from tests.stack.processes import environment, repository
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_with_examples_that_begin_as_they_are_typed(name: str) -> None:
+    text = CliRunner().invoke(main, [name, "--help"]).stdout
+    assert "--json" in text
+    assert "--log" in text
+    examples = [line.strip() for line in text.splitlines() if line.strip().startswith("python -m pipeline")]
+    assert all(example.split()[3] == name for example in examples)
+    assert examples or name == "chain"
+
+
+def test_the_help_names_every_command_the_chain_and_the_exit_codes() -> None:
+    text = CliRunner().invoke(main, ["--help"]).stdout
+    for name in (*COMMANDS, *(step.step for step in CHAIN), "Exit codes"):
+        assert name in text
+
+
+def test_help_needs_neither_settings_nor_a_client() -> None:
+    code = (
+        "import sys, pipeline.__main__ as m; m.main(['--help'], standalone_mode=False); "
+        "print({'google.auth', 'grpc', 'asyncssh', 'polars', 'pydantic', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment({}, without=[name.upper() for name in Settings.model_fields]),
+        capture_output=True,
+        check=True,
+        cwd=repository(),
+    )
+    assert done.stdout.decode().splitlines()[-1] == "set()"
+
+
+def test_the_chain_is_made_of_modules_that_exist_and_say_what_they_are() -> None:
+    told = json.loads(CliRunner().invoke(main, ["chain", "--json"]).stdout)
+    assert [step["step"] for step in told] == [step.step for step in CHAIN]
+    for step in told:
+        assert importlib.import_module(step["module"]).__doc__
+
+
+def test_every_kind_of_error_leads_to_an_exit_code_by_whether_it_may_pass_by_itself() -> None:
+    codes = {kind.code: exit_code(kind("why")) for kind in kinds()}
+    assert {code for code, number in codes.items() if number == 2} == {
+        "message-rejected",
+        "settings-invalid",
+        "contract-invalid",
+    }
+    assert {code for code, number in codes.items() if number == 4} == {
+        "rows-refused",
+        "archive-damaged",
+        "record-damaged",
+    }
+    assert codes["partner-unavailable"] == 3
+
+
+def test_missing_settings_are_all_named_and_nothing_else_is_said() -> None:
+    for name in COMMANDS:
+        if name in ("open", "chain"):
+            continue
+        words = [name, "--start", "2026-11-23T13:00:00Z"] if name == "republish" else [name]
+        unset = dict.fromkeys((field.upper() for field in Settings.model_fields), "")
+        result = CliRunner().invoke(main, words, env={**unset, "TOPIC": "t"}, catch_exceptions=False)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("Error [settings-invalid] ")
+        for variable in ("GOOGLE_CLOUD_PROJECT", "SFTP_HOST", "RECORDS_BUCKET"):
+            assert f"{variable}: is not set" in result.stderr
+        assert "TOPIC: is not set\n" not in result.stderr.replace("REJECTED_TOPIC", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deliver", "--start", "yesterday"), '"window.start" is not a time'),
+        (("deliver", "--start", "2026-11-23T13:00:00"), "has no offset"),
+        (("deliver", "--start", "2026-11-23T13:30:00Z"), "is not on the hour"),
+        (("deliver", "--start", "2126-11-23T13:00:00Z"), "in the future"),
+        (("deliver", "--dataset", "orders"), 'names "orders"'),
+        (("deliver", "--resend"), 'need a "window"'),
+        (("deliver", "--start", "2026-11-23T13:00:00Z", "--resend", "--revise"), "ask for one of them"),
+        (("certify", "--end", "2026-11-23T13:00:00Z"), "--end needs --start"),
+        (("republish",), "Name the window"),
+        (("status", "payments"), "Name DATASET and HOUR together"),
+        (("status", "--hours", "0"), "0 is not in the range"),
+        (("open", "/nowhere", "--json"), "needs --output"),
+        (("certify", "--log", "/nowhere/events"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_with_a_sentence_and_exit_code_2(
+    office: Office, words: tuple[str, ...], said: str
+) -> None:
+    result = office.run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_an_error_is_json_too_where_json_was_asked_for(office: Office) -> None:
+    told = office.told("certify", "--start", "yesterday", code=2)
+    assert told["error"]["code"] == "message-rejected"
+    port = str(office.world.services["secretmanager"].ready["grpc"]).rpartition(":")[2]
+    told = office.told("collect", code=3, RETURNS_HOST="127.0.0.1", RETURNS_PORT=port, RETURNS_USER="amazon")
+    assert (told["error"]["code"], told["error"]["retryable"]) == ("partner-unavailable", True)
+
+
+def test_deliver_runs_the_hour_here_and_publishes_nothing(office: Office) -> None:
+    hour = office.hour(8)
+    before = len(list(office.function.events()))
+    (told,) = office.told("deliver", "--start", hour, "--dataset", "payments")
+    assert (told["state"], told["rows"], told["done"], told["error"]) == ("delivered", 8, "planned, sealed, sent", None)
+    (again,) = office.told("deliver", "--start", hour, "--dataset", "payments")
+    assert (again["done"], again["revision"]) == ("nothing new", 1)
+    (resent,) = office.told("deliver", "--start", hour, "--dataset", "payments", "--resend")
+    assert (resent["done"], resent["revision"]) == ("sent", 1)
+    (revised,) = office.told("deliver", "--start", hour, "--dataset", "payments", "--revise")
+    assert (revised["done"], revised["revision"]) == ("planned, sealed, sent", 2)
+    assert len(list(office.function.events())) == before
+
+
+def test_deliver_runs_every_part_of_a_large_hour_in_this_process(office: Office) -> None:
+    hour = office.hour(40)
+    before = len(list(office.function.events()))
+    (told,) = office.told("deliver", "--start", hour, "--dataset", "payments", MAX_PART_ROWS="25")
+    assert (told["state"], told["rows"]) == ("delivered", 40)
+    assert len(office.records(hour, "r1/delivered")) > 1
+    assert office.verdict(hour) == "certified"
+    assert len(list(office.function.events())) == before
+
+
+def test_deliver_shows_rows_bytes_and_upload_while_it_works(office: Office) -> None:
+    hour = office.hour(8)
+    result = office.run("deliver", "--start", hour, "--dataset", "payments", FORCE_COLOR="1", COLUMNS="160")
+    (sealed,) = [one for one in office.full(hour)["records"] if one["name"] == "r1/sealed-1"]
+    size = f"{sealed['record']['sealed']['size']:,}"
+    assert "8 of 8" in result.stderr
+    assert f"{sealed['record']['csv']['size']:,} of ?" in result.stderr
+    assert f"{size} of {size}" in result.stderr
+    assert "of" not in office.run("deliver", "--start", hour, "--dataset", "payments").stderr
+
+
+def test_an_error_in_one_hour_does_not_stop_the_others(office: Office) -> None:
+    later = office.hour(4)
+    earlier = office.hour(4)
+    office.sql("UPDATE {table} SET currency = 'euro' WHERE {hour}", earlier)
+    words = ("deliver", "--start", earlier, "--end", rfc3339(datetime.fromisoformat(later) + timedelta(hours=1)))
+    result = office.run(*words, "--dataset", "payments", "--json")
+    assert result.exit_code == 4, result.output
+    refused, sent = json.loads(result.stdout)
+    assert (refused["state"], refused["error"]["code"]) == ("refused", "rows-refused")
+    assert (sent["state"], sent["error"]) == ("delivered", None)
+
+
+def test_republish_says_what_it_will_do_asks_and_does_nothing_on_no(office: Office) -> None:
+    hour = office.delivered(4)
+    words = ("republish", "--start", hour, "--dataset", "payments")
+    before = len(list(office.function.events()))
+    refused = office.run(*words, typed="n\n")
+    assert refused.exit_code == 1
+    assert "nothing: delivered before" in refused.stdout
+    assert "Publish 1 messages to amazon-pspp?" in refused.stderr
+    assert len(list(office.function.events())) == before
+    told = office.told(*words, "--revise", "--yes")
+    assert told["published"] == 1
+    assert told["deliveries"][0]["would"] == "extract revision 2 anew and send it"
+    office.wait(lambda: bool(office.records(hour, "r2/delivered")))
+
+
+def test_status_shows_the_grid_and_one_delivery_in_full(office: Office) -> None:
+    hour = office.delivered(9)
+    grid = office.run("status", "--hours", "168", COLUMNS="160")
+    assert f"{hour[:10]} {hour[11:16]}" in grid.stdout
+    assert "certified 9 rows" in grid.stdout
+    cells = json.loads(office.run("status", "--hours", "168", "--json").stdout)["cells"]
+    (one,) = [cell for cell in cells if (cell["dataset"], cell["start"]) == ("payments", hour)]
+    assert (one["state"], one["rows"], one["problems"]) == ("certified", 9, [])
+    whole = office.told("status", "payments", hour)
+    kinds_ = [record["name"].split("-")[0] for record in whole["records"]]
+    assert kinds_ == ["r1/plan", "r1/sealed", "r1/sending", "r1/delivered", "r1/certificate"]
+    text = office.run("status", "payments", hour)
+    assert text.exit_code == 0
+    assert whole["records"][1]["record"]["sealed"]["sha256"] in text.stdout
+
+
+def test_the_package_runs_as_a_program(office: Office, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "status", "--hours", "1", "--json", "--log", str(tmp_path / "log")],
+        env=environment(office.world.environment()),
+        capture_output=True,
+        check=False,
+        cwd=repository(),
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(json.loads(done.stdout)["cells"]) == len(office.world.datasets)

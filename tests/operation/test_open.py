@@ -1,0 +1,108 @@
+"""`open`: a sealed or archived file for an audit; nothing is given away before something vouches for it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.operation.office import Office
+from tests.stack import keys
+
+
+@pytest.fixture
+def key(office: Office, tmp_path: Path) -> Path:
+    """The partner's private key as a file."""
+    path = tmp_path / "partner.asc"
+    path.write_bytes(office.world.partner_key.private)
+    return path
+
+
+def test_a_file_at_the_partner_opens_to_what_was_archived_and_its_signature_is_told(
+    office: Office, key: Path, tmp_path: Path
+) -> None:
+    hour = office.delivered(6)
+    csv = office.world.storage.bucket("archive").blob(office.archived(hour, ".csv")).download_as_bytes()
+    output = tmp_path / "rows.csv"
+    result = office.run("open", str(office.file(hour)), "--key", str(key), "--output", str(output))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert f"signature good, by {office.world.signing_key.fingerprint}" in result.stderr
+    assert output.read_bytes() == csv
+    assert stat.S_IMODE(output.stat().st_mode) == 0o600
+    assert office.run("open", str(office.file(hour)), "--key", str(key)).stdout_bytes == csv
+
+
+def test_an_archived_object_is_held_against_the_digest_in_its_record(office: Office, key: Path, tmp_path: Path) -> None:
+    hour = office.delivered(6)
+    for suffix, words in ((".csv", ()), (".pgp", ("--key", str(key)))):
+        name = office.archived(hour, suffix)
+        output = tmp_path / f"rows{suffix}"
+        told = office.told("open", f"gs://archive/{name}", *words, "--output", str(output))
+        assert told["bytes"] == output.stat().st_size
+        assert "is that of its sealed record" in told["proof"]
+        office.world.storage.bucket("archive").blob(name).upload_from_string(b"payment_id\r\n")
+        told = office.told("open", f"gs://archive/{name}", *words, "--output", str(tmp_path / "no"), code=4)
+        assert told["error"]["code"] == "archive-damaged"
+        assert not (tmp_path / "no").exists()
+
+
+def test_the_passphrase_comes_from_the_environment(office: Office, tmp_path: Path) -> None:
+    with keys.gnupg_home() as home:
+        theirs = keys.pgp_key(home, "Partner <partner@example.com>", passphrase="open sesame")
+    hour = office.hour(3)
+    with office.secret("pgp-partner-key", theirs.public):
+        office.told("deliver", "--start", hour, "--dataset", "payments")
+    path = tmp_path / "key.asc"
+    path.write_bytes(theirs.private)
+    words = ("open", str(office.file(hour)), "--key", str(path))
+    assert office.run(*words, OPEN_PASSPHRASE="open sesame").exit_code == 0
+    for wrong in ("wrong", ""):
+        result = office.run(*words, OPEN_PASSPHRASE=wrong)
+        assert (result.exit_code, result.stdout) == (4, "")
+        assert "The passphrase is not that of the key." in result.stderr
+
+
+def test_what_nothing_vouches_for_is_not_given_away(office: Office, key: Path, tmp_path: Path) -> None:
+    hour = office.delivered(6)
+    file = office.file(hour)
+    stranger = tmp_path / "stranger.asc"
+    with keys.gnupg_home() as home:
+        other = keys.pgp_key(home, "Stranger <stranger@example.com>")
+    stranger.write_bytes(other.private)
+    damaged = tmp_path / "damaged.pgp"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    short = tmp_path / "short.pgp"
+    short.write_bytes(file.read_bytes()[:-100])
+    for words, said in (
+        ((str(file), "--key", str(stranger)), "not the one that the file is encrypted to"),
+        ((str(file), "--key", str(key), "--signer", str(stranger)), "not by the signer's key"),
+        ((str(file), "--key", str(key), "--unsigned"), "not by the signer's key"),
+        ((str(damaged), "--key", str(key)), "The signature is bad"),
+        ((str(short), "--key", str(key)), "gpg cannot open the file"),
+        ((str(tmp_path / "absent.pgp"), "--key", str(key)), "cannot be read"),
+        (("gs://archive/absent",), "There is no object"),
+        ((str(file), "--key", str(file)), "gpg finds 0 PGP keys"),
+    ):
+        result = office.run("open", *words)
+        assert (result.exit_code, result.stdout) == (4, ""), words
+        assert said in result.stderr
+
+
+def test_a_sealed_file_needs_a_key_and_says_so(office: Office) -> None:
+    hour = office.delivered(6)
+    result = office.run("open", str(office.file(hour)))
+    assert result.exit_code == 2
+    assert "--key FILE" in result.stderr
+
+
+def test_a_csv_of_this_machine_is_given_with_the_word_that_nothing_vouches_for_it(
+    office: Office, tmp_path: Path
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_bytes(b"a,b\r\n")
+    result = office.run("open", str(path))
+    assert (result.exit_code, result.stdout_bytes) == (0, b"a,b\r\n")
+    assert "nothing vouches for it" in result.stderr

@@ -1,0 +1,87 @@
+"""RUNBOOK.md: a section for every alert, and every command in it does what it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pipeline.log import ALERTS
+from tests.operation.gcloud import gcloud
+from tests.operation.office import OUTAGE, Office
+from tests.stack.processes import repository
+from tests.stack.world import PROJECT, REJECTED
+
+TEXT = (repository() / "RUNBOOK.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+TERRAFORM_ALONE = ("nothing.certified", "secret.read")
+"""Alerts on what the function does not say itself."""
+
+HOUR = "2026-11-23T13:00:00Z"
+
+
+def _commands(section: str) -> list[str]:
+    blocks = re.findall(r"^```console\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+
+
+def test_every_alert_has_a_section_under_its_name_and_no_other_section_is_there() -> None:
+    assert sorted(SECTIONS) == sorted(name.replace(".", "-") for name in (*ALERTS, *TERRAFORM_ALONE))
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_section_says_what_it_means_what_shows_more_what_mends_and_what_not_to_do(name: str) -> None:
+    means, look, mend, do_not = (SECTIONS[name].find(f"**{word}") for word in ("Means.", "Look.", "Mend.", "Do not"))
+    assert 0 <= means < look < mend < do_not
+    assert _commands(SECTIONS[name][look:mend])
+    assert _commands(SECTIONS[name][mend:])
+
+
+def test_every_link_leads_to_a_section() -> None:
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= set(SECTIONS)
+
+
+def test_every_event_that_terraform_leads_here_has_its_section() -> None:
+    terraform = (repository() / "terraform" / "alerts.tf").read_text(encoding="utf-8")
+    assert 'RUNBOOK.md#${replace(event, ".", "-")}' in terraform
+    for name in TERRAFORM_ALONE:
+        assert f'"{name}"' in terraform
+
+
+@pytest.fixture
+def desk(office: Office, tmp_path: Path) -> Iterator[Path]:
+    """A directory with the files that the commands name; secrets are put back afterwards."""
+    world = office.world
+    (tmp_path / "partner.asc").write_bytes(world.partner_key.public)
+    (tmp_path / "host-keys.txt").write_bytes(world.server_key.public + b"\n")
+    (tmp_path / "sftp-key").write_bytes(world.login_key.private)
+    topic = f"projects/{PROJECT}/topics/{REJECTED}"
+    subscription = f"projects/{PROJECT}/subscriptions/amazon-pspp-rejected"
+    world.subscriber.create_subscription(name=subscription, topic=topic)
+    with ExitStack() as ending:
+        ending.callback(world.subscriber.delete_subscription, subscription=subscription)
+        for name in ("pgp-partner-key", "sftp-host-keys", "sftp-key"):
+            path = f"projects/{PROJECT}/secrets/{name}/versions/latest"
+            ending.enter_context(office.secret(name, world.secrets.access_secret_version(name=path).payload.data))
+        yield tmp_path
+
+
+def test_every_command_runs_as_it_stands(office: Office, desk: Path) -> None:
+    hour = office.delivered(3)
+    done = 0
+    for section in SECTIONS.values():
+        for command in _commands(section):
+            program, *words = shlex.split(command.replace(HOUR, hour))
+            if program == "gcloud":
+                assert gcloud(office.world, words, desk) or "pull" in words
+            else:
+                assert (program, *words[:2]) == ("python", "-m", "pipeline")
+                result = office.run(*words[2:], LOOK_BACK_HOURS=str(OUTAGE))
+                assert result.exit_code in (0, 1), f"{command}: {result.output}"
+            done += 1
+    assert done == TEXT.count("\n$ ")
+    office.becomes(hour, "certified")

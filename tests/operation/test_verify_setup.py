@@ -1,0 +1,60 @@
+"""`verify-setup`: everything is tried for real, nothing is left behind, and what fails comes with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.operation.office import Office
+
+
+def _failed(office: Office, **settings: str) -> dict[str, str]:
+    told: list[dict[str, Any]] = office.told("verify-setup", code=1, **settings)
+    return {check["what"]: check["detail"] for check in told if check["state"] == "failed"}
+
+
+def _traces(office: Office) -> list[object]:
+    objects = [blob.name for bucket in ("archive", "records") for blob in office.world.storage.list_blobs(bucket)]
+    return [*objects, *office.world.received(), len(office.world.rejected())]
+
+
+def test_a_sound_deployment_passes_and_nothing_is_left_behind(office: Office) -> None:
+    before = _traces(office)
+    told = office.told("verify-setup")
+    assert {check["state"] for check in told} == {"ok", "untried"}
+    assert _traces(office) == before
+    names = [check["what"] for check in told]
+    for what in ("gpg", "secret sftp-key", "PGP keys", "bucket records", "topic amazon-pspp", "watermark of payments"):
+        assert what in names
+    assert "uploading to the partner" in [check["what"] for check in told if check["state"] == "untried"]
+    assert "ok" in office.run("verify-setup").stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "what", "advice"),
+    [
+        ("SFTP_KEY_SECRET", "absent", "secret absent", "gcloud secrets versions add absent"),
+        ("ARCHIVE_BUCKET", "absent", "bucket absent", "does not find the bucket"),
+        ("BIGQUERY_DATASET", "absent", "table local-psp.absent.payments", "absent"),
+        ("SFTP_USER", "stranger", "partner's server 127.0.0.1", "does not accept our key"),
+        ("SFTP_DIRECTORY", "absent", "partner's server 127.0.0.1", "SFTPNoSuchFile"),
+        ("SFTP_PORT", "1", "partner's server 127.0.0.1", "The connection to amazon@127.0.0.1:1 failed"),
+        ("PUBSUB_EMULATOR_HOST", "127.0.0.1:1", "topic amazon-pspp", "Pub/Sub does not answer"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do_and_stops_no_other_check(
+    office: Office, setting: str, value: str, what: str, advice: str
+) -> None:
+    failed = _failed(office, **{setting: value})
+    assert advice in failed[what]
+    assert len(office.told("verify-setup")) == len(office.told("verify-setup", code=1, **{setting: value}))
+
+
+def test_a_table_that_lacks_a_column_of_its_contract_fails(office: Office, tmp_path: Path) -> None:
+    for path in office.world.contracts_directory.glob("*.yaml"):
+        text = path.read_text().replace("physicalName: payment_id", "physicalName: payment_number", 1)
+        (tmp_path / path.name).write_text(text)
+    failed = _failed(office, CONTRACTS_DIRECTORY=str(tmp_path))
+    assert "Compare the contract's columns" in failed["table local-psp.amazon_pspp.payments"]
