@@ -53,16 +53,19 @@ def certify(request: Request, cloud: Cloud) -> list[Outcome]:
     A partner that cannot be reached counts as one whose listing is closed.
     """
     window = request.window or _look_back(cloud)
-    outcomes: list[Outcome] = []
+    judged: list[tuple[Slot, Verdict, Found, Certificate]] = []
     with during("certify"), log.stage("certify", window=str(window)) as figures:
         listing = _listing(cloud)
         for name in request.datasets:
             for slot, found in _found(name, window, listing, request, cloud):
-                republish = len([one for one in outcomes if one.republished]) < cloud.settings.max_republish
-                outcomes.append(_conclude(slot, found, request, cloud, may_republish=republish))
-        verdicts = Counter(outcome.certificate.verdict.replace(" ", "_") for outcome in outcomes)
-        figures.add(slots=len(outcomes), republished=sum(outcome.republished for outcome in outcomes), **dict(verdicts))
-    return outcomes
+                verdict = judge(found.evidence)
+                judged.append((slot, verdict, found, _concluded(slot, verdict, found, request, cloud)))
+        mended = _mended([(slot, verdict, found) for slot, verdict, found, _ in judged], cloud)
+        verdicts = Counter(verdict.replace(" ", "_") for _, verdict, _, _ in judged)
+        figures.add(slots=len(judged), republished=len(mended), **dict(verdicts))
+    return [
+        Outcome(slot, found.delivery.revision, certificate, slot in mended) for slot, _, found, certificate in judged
+    ]
 
 
 def _look_back(cloud: Cloud) -> Window:
@@ -105,13 +108,12 @@ def _archive(name: str, window: Window, cloud: Cloud) -> dict[str, Stored]:
     return found
 
 
-def _conclude(slot: Slot, found: Found, request: Request, cloud: Cloud, *, may_republish: bool) -> Outcome:
-    """Record the verdict where it says something new, tell it, and have mended what can be mended."""
-    verdict = judge(found.evidence)
+def _concluded(slot: Slot, verdict: Verdict, found: Found, request: Request, cloud: Cloud) -> Certificate:
+    """The certificate; recorded and told where it says something new."""
     certificate = _certificate(verdict, found, request, cloud)
-    with log.bound(dataset=slot.dataset, window=str(slot.window)):
-        if found.previous is None or _says(found.previous) != _says(certificate):
-            _record(found, certificate, cloud)
+    if found.previous is None or _says(found.previous) != _says(certificate):
+        _record(found, certificate, cloud)
+        with log.bound(dataset=slot.dataset, window=str(slot.window)):
             log.emit(
                 _EVENTS[verdict],
                 "; ".join(certificate.problems) or None,
@@ -119,8 +121,19 @@ def _conclude(slot: Slot, found: Found, request: Request, cloud: Cloud, *, may_r
                 rows=found.now.rows,
                 rows_planned=certificate.rows_planned,
             )
-        republished = may_republish and _mend(slot, verdict, found, request, cloud)
-    return Outcome(slot, found.delivery.revision, certificate, republished)
+    return certificate
+
+
+def _mended(faults: list[tuple[Slot, Verdict, Found]], cloud: Cloud) -> set[Slot]:
+    """What was published again: the latest hours of all datasets first, MAX_REPUBLISH at the most."""
+    published: set[Slot] = set()
+    for slot, verdict, found in sorted(faults, key=lambda fault: fault[0].window, reverse=True):
+        if len(published) == cloud.settings.max_republish:
+            break
+        with log.bound(dataset=slot.dataset, window=str(slot.window)), during("certify", str(slot)):
+            if _mend(slot, verdict, found, cloud):
+                published.add(slot)
+    return published
 
 
 def _certificate(verdict: Verdict, found: Found, request: Request, cloud: Cloud) -> Certificate:
@@ -169,7 +182,7 @@ def _record(found: Found, certificate: Certificate, cloud: Cloud) -> None:
             return
 
 
-def _mend(slot: Slot, verdict: Verdict, found: Found, request: Request, cloud: Cloud) -> bool:
+def _mend(slot: Slot, verdict: Verdict, found: Found, cloud: Cloud) -> bool:
     """Publish the window again where that mends it; the cause makes sure that one finding is mended once."""
     cause = f"certify-{slot.dataset}-{found.delivery.revision}-{found.now.fingerprint}"[:128]
     again = Request("deliver", cause, (slot.dataset,), slot.window)

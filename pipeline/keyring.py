@@ -76,6 +76,8 @@ def imported(gpg: Gpg, secret: Secret, capability: str, passphrase: str | None =
     if len(fingerprints) != 1:
         raise KeyUnusable(f"The {place} must hold one PGP key; gpg finds {len(fingerprints)} in it.")
     (fingerprint,) = fingerprints
+    if capability == "e" and result.sec_imported:
+        raise KeyUnusable(f"The {place} must hold the partner's public key; it holds a private one.")
     if capability == "s" and not result.sec_imported and not result.sec_dups:
         raise KeyUnusable(f"The {place} must hold a private key to sign with; it holds a public one.")
     listed = [entry for entry in gpg.list_keys(secret=capability == "s") if entry["fingerprint"] == fingerprint]

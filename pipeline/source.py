@@ -242,15 +242,18 @@ class Source:
                 timeout=budget.left(CALL_SECONDS),
                 retry=_while_unavailable(budget),
             )
+            schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
             for stream in session.streams:
                 reader = self._reader.read_rows(stream.name, timeout=budget.left(), retry=_while_unavailable(budget))
                 over = threading.Timer(budget.left(), reader.cancel)
                 over.daemon = True
                 over.start()
                 try:
-                    for page in reader.rows(session).pages:
+                    for message in reader:
                         budget.left()
-                        yield page.to_arrow()
+                        yield pa.ipc.read_record_batch(
+                            pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema
+                        )
                 finally:
                     over.cancel()
                     reader.cancel()

@@ -111,10 +111,10 @@ def server(port: int, find: Callable[[Request], Route | None], faults: Faults, l
                 if route is None:
                     raise not_served(f"{request.method} {request.path}")
                 fault = faults.take(route.name)
-                if fault is not None and fault.after == 0 and self._strike(fault):
+                if fault is not None and fault.after == 0 and self._strike(fault, request):
                     return None
                 response = route.answer(request)
-                if fault is not None and fault.after != 0 and self._strike(fault):
+                if fault is not None and fault.after != 0 and self._strike(fault, request):
                     return None
             except BigQueryError as error:
                 if error.status == 501:
@@ -139,11 +139,12 @@ def server(port: int, find: Callable[[Request], Route | None], faults: Faults, l
             query = dict(parse_qsl(url.query, keep_blank_values=True))
             return Request(self.command, url.path, segments, query, self.headers, body, self.headers.get("Host") or "")
 
-        def _strike(self, fault: Fault) -> bool:
+        def _strike(self, fault: Fault, request: Request) -> bool:
             """Whether the request has got all the answer that it will get."""
             if fault.action == "error":
                 raise BigQueryError(503, "backendError", "fault: error")
             if fault.action == "hang":
+                request.body.bytes()  # what is unread would look like the client's leaving
                 while not faults.stopping.is_set() and not select.select([self.connection], [], [], 0.1)[0]:
                     pass
             self.close_connection = True
