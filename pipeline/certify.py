@@ -17,7 +17,7 @@ from pipeline.archive import Stored
 from pipeline.cloud import VERSION, Cloud
 from pipeline.errors import PartnerUnavailable, during
 from pipeline.evidence import Found, Surroundings, gather
-from pipeline.records import Certificate, Compared
+from pipeline.recorded import Certificate, Compared
 from pipeline.requests import Request, message
 from pipeline.verdict import Verdict, judge
 from pipeline.window import Slot, Window

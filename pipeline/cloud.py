@@ -12,8 +12,8 @@ from typing import Final
 from pipeline import archive, contracts
 from pipeline.archive import Bucket
 from pipeline.budget import Budget
-from pipeline.contracts import Dataset
 from pipeline.credentials import Credentials
+from pipeline.dataset import Dataset
 from pipeline.partner import Server
 from pipeline.progress import Observe, unobserved
 from pipeline.records import Records

@@ -14,7 +14,7 @@ from pipeline.errors import PartnerRefused, during
 from pipeline.gnupghome import Gpg, status
 from pipeline.keyring import Keyring, keyring
 from pipeline.partner import Listed, Server
-from pipeline.records import Archived, Returned
+from pipeline.recorded import Archived, Returned
 from pipeline.requests import Request
 
 MOST: Final = 64 * 1024 * 1024

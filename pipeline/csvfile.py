@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from pipeline.contracts import Dataset
+from pipeline.dataset import Dataset
 
 TIMESTAMP = "%Y-%m-%dT%H:%M:%S%.6fZ"
 

@@ -9,7 +9,7 @@ from pipeline.cloud import Cloud
 from pipeline.errors import MessageRejected, RowsRefused, during
 from pipeline.plan import plan_for
 from pipeline.prepare import prepare
-from pipeline.records import Plan, Sealed
+from pipeline.recorded import Plan, Sealed
 from pipeline.requests import Request, message
 from pipeline.send import send
 from pipeline.window import Delivery, Slot

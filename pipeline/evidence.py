@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 from pipeline.archive import Stored
 from pipeline.cloud import Cloud
+from pipeline.counted import Hour
 from pipeline.errors import ArchiveDamaged, RecordDamaged
-from pipeline.records import Archived, Certificate, Delivered, Folder, Plan, Sealed
-from pipeline.source import Hour
+from pipeline.recorded import Archived, Certificate, Delivered, Plan, Sealed
+from pipeline.records import Folder
 from pipeline.verdict import Change, Evidence
 from pipeline.window import Delivery, Slot
 

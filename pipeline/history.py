@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 from pipeline.cloud import Cloud
 from pipeline.errors import RecordDamaged
-from pipeline.records import Certificate, Delivered, Folder, Plan, Record, Refused, Returned, Sealed, Sending
+from pipeline.recorded import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
+from pipeline.records import Folder
 from pipeline.window import Delivery, Slot, Window
 
 READERS: Final = 8

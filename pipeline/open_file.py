@@ -20,7 +20,7 @@ from pipeline.archive import Bucket
 from pipeline.cloud import Cloud
 from pipeline.errors import ArchiveDamaged
 from pipeline.gnupghome import Gpg, gnupghome, status
-from pipeline.records import Sealed
+from pipeline.recorded import Sealed
 from pipeline.window import Delivery, Slot, Window
 
 READ: Final = 8 * 1024 * 1024

@@ -9,11 +9,12 @@ from typing import Final
 
 from pipeline import log
 from pipeline.cloud import VERSION, Cloud
-from pipeline.contracts import Dataset
+from pipeline.counted import Counted
+from pipeline.dataset import Dataset
 from pipeline.errors import MessageRejected, RecordDamaged, RowsRefused, SourceNotReady, during
-from pipeline.records import Broken, Folder, Plan, PlannedPart, Refused
+from pipeline.recorded import Broken, Plan, PlannedPart, Refused
+from pipeline.records import Folder
 from pipeline.requests import Request
-from pipeline.source import Counted
 from pipeline.window import Delivery, Slot, rfc3339
 
 SPREAD: Final = 4

@@ -14,26 +14,30 @@ from contextlib import ExitStack, closing
 import polars as pl
 
 from pipeline import log
+from pipeline.ahead import ahead
 from pipeline.cloud import VERSION, Cloud
-from pipeline.contracts import Dataset
+from pipeline.counted import plain
 from pipeline.csvfile import csv_bytes
+from pipeline.dataset import Dataset
 from pipeline.errors import OpenedDiffers, SourceChanged, during
 from pipeline.keyring import Keyring, keyring
 from pipeline.keys import warn
 from pipeline.packets import without_recipient
 from pipeline.plan import refuse
 from pipeline.progress import telling
-from pipeline.records import Archived, Broken, Opened, Plan, PlannedPart, Sealed
+from pipeline.recorded import Archived, Broken, Opened, Plan, PlannedPart, Sealed
 from pipeline.reopen import Opener, opening
 from pipeline.requests import Request
 from pipeline.rows import Checks, Findings
 from pipeline.seal import seal
-from pipeline.source import plain
 from pipeline.tally import PieceDigests, Tally
 from pipeline.window import Delivery
 
 PIECE = 8 * 1024 * 1024
 """Bytes of one digest of the sealed file, and of one read when it is sent."""
+
+AHEAD = 2
+"""Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
 
 
 def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request, cloud: Cloud) -> Sealed:
@@ -66,7 +70,8 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
         batches = telling(batches, "rows", part.rows, cloud.observe)
         frames = _as_planned(checks.checking(batches), checks, dataset, part)
         pieces = telling(csv_bytes(frames, dataset), "bytes", None, cloud.observe)
-        csv = csv_copy.passing(plain_text.watching(pieces))
+        made = ending.enter_context(ahead(pieces, AHEAD))
+        csv = csv_copy.passing(plain_text.watching(made))
         opener = ending.enter_context(opening(keys, cloud.budget)) if settings.pgp_reopen else None
         extra = (opener.recipient,) if opener else ()
         sealed = seal(csv, keys, compression=settings.pgp_compression, budget=cloud.budget, extra=extra)

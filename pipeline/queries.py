@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.contracts import Dataset
+from pipeline.dataset import Dataset
 
 FINGERPRINT_DIGITS = 15
 """Hex digits of an MD5 that fit a positive INT64: 60 bits a row, summed exactly as NUMERIC for up to 10^10 rows."""

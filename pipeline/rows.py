@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contracts import LARGEST_SCALE, Column, Dataset
+from pipeline.dataset import LARGEST_SCALE, Column, Dataset
 from pipeline.errors import SourceChanged
 from pipeline.window import Window
 

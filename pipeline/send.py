@@ -11,7 +11,8 @@ from typing import Final
 from pipeline import log, partner
 from pipeline.cloud import VERSION, Cloud
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable, during
-from pipeline.records import Delivered, Folder, Sealed, Sending
+from pipeline.recorded import Delivered, Sealed, Sending
+from pipeline.records import Folder
 from pipeline.requests import Request
 from pipeline.window import Delivery
 

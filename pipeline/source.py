@@ -7,11 +7,9 @@ invocation's budget, so that a stalled stream ends by itself and nothing is left
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
 import grpc
@@ -30,11 +28,12 @@ from requests import exceptions as http
 
 from pipeline import queries
 from pipeline.budget import Budget
-from pipeline.contracts import Dataset
+from pipeline.counted import Counted, Hour, Readiness, plain
+from pipeline.dataset import Dataset
 from pipeline.deadline import BoundedAdapter, bound_to_budget
 from pipeline.errors import SourceUnavailable
 from pipeline.settings import Settings
-from pipeline.window import Window, rfc3339
+from pipeline.window import Window
 
 CALL_SECONDS: Final = 120.0
 """Longest that one REST call may take; a query may take several."""
@@ -43,34 +42,6 @@ HASHES: Final = 20_000
 """Hashes in one query parameter: well under the 10 MB of a request."""
 
 Parameters = Sequence[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """How far the dataset is complete, by the warehouse's watermark, and the warehouse's clock at that moment."""
-
-    complete_until: datetime | None
-    snapshot: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """Rows of one hour as they are now, and the sum of their hashes."""
-
-    rows: int
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What the warehouse counts in one part of a window. Totals are exact decimals or RFC 3339 times, as text."""
-
-    part: int
-    rows: int
-    keys: int
-    bytes: int
-    fingerprint: str
-    totals: Mapping[str, str | None]
 
 
 class Source:
@@ -296,18 +267,6 @@ class Source:
 def _while_unavailable(budget: Budget) -> Retry:
     """Ask again while the service is unavailable and there is time; the default would repeat an overrun deadline."""
     return Retry(if_exception_type(api.ServiceUnavailable), maximum=5.0, timeout=budget.left())
-
-
-def plain(value: object) -> str | None:
-    """A warehouse value as records carry it: decimals without exponent or trailing zeros, times as RFC 3339."""
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, Decimal):
-        text = format(value, "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return str(value)
 
 
 def _bounds(window: Window) -> Parameters:

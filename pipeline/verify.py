@@ -14,7 +14,7 @@ from typing import Literal
 from pipeline import partner
 from pipeline.archive import Bucket
 from pipeline.cloud import Cloud
-from pipeline.contracts import Dataset
+from pipeline.dataset import Dataset
 from pipeline.errors import PipelineError, TopicUnavailable
 from pipeline.gnupghome import gnupghome
 from pipeline.keyring import keyring

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.history import History
-from pipeline.records import Archived, Certificate, Compared, Delivered, Plan, PlannedPart, Sealed
+from pipeline.recorded import Archived, Certificate, Compared, Delivered, Plan, PlannedPart, Sealed
 from pipeline.status import STATES, Cell, cell, grid, troubles, would
 from pipeline.window import Slot, Window
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 from google.cloud import bigquery
 
-from pipeline.contracts import Dataset
+from pipeline.dataset import Dataset
 from pipeline.window import Window
 from tests.stack import keys
 from tests.stack.world import World

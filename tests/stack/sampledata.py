@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from pipeline.contracts import Column, Dataset
+from pipeline.dataset import Column, Dataset
 from pipeline.window import Window
 
 NASTY: Final = (

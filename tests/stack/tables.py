@@ -10,7 +10,7 @@ import polars as pl
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from pipeline.contracts import Dataset
+from pipeline.dataset import Dataset
 
 WATERMARK = "watermark"
 

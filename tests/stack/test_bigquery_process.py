@@ -195,6 +195,13 @@ def test_a_hanging_request_lets_the_others_pass(local: Local) -> None:
     assert local.bigquery.get_dataset("d").dataset_id == "d"
 
 
+def test_a_hanging_post_keeps_its_client_waiting_whatever_it_has_sent(local: Local) -> None:
+    local.fault("jobs.query", "hang")
+    body = {"query": f"SELECT 1 -- {'x' * 100_000}", "useLegacySql": False}
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(f"{local.rest}/bigquery/v2/projects/{PROJECT}/queries", json=body, timeout=1)
+
+
 def test_a_session_can_be_refused_and_a_fault_strikes_as_often_as_told(local: Local) -> None:
     local.fault("CreateReadSession", "error", times=2)
     for _ in range(2):

@@ -28,7 +28,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from pipeline import contracts
-from pipeline.contracts import Dataset
+from pipeline.dataset import Dataset
 from pipeline.settings import HERE
 from tests.stack import keys
 from tests.stack.function import Function

@@ -6,7 +6,7 @@ import pytest
 import requests
 from google.api_core import exceptions
 from google.cloud.storage import Bucket
-from google.cloud.storage.exceptions import DataCorruption
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
 from tests.stack.storage.bare import install
 
@@ -71,6 +71,15 @@ def test_a_hanging_request_waits_until_the_faults_are_taken_away(url: str, bucke
     requests.delete(faults, timeout=5)
     asking.join(10)
     assert ended.is_set()
+
+
+def test_a_chunk_is_struck_by_the_name_of_its_object(bucket: Bucket, faults: str) -> None:
+    install(faults, match=r"PUT .*name=folder%2Fstruck\.csv&", action="error", status=403)
+    with bucket.blob("folder/other.csv").open("wb") as file:
+        file.write(b"1")
+    with pytest.raises(InvalidResponse), bucket.blob("folder/struck.csv").open("wb") as file:
+        file.write(b"1")
+    assert [blob.name for blob in bucket.list_blobs()] == ["folder/other.csv"]
 
 
 def test_a_fault_that_says_nothing_sensible_is_refused(faults: str) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesHeaderParser
+from urllib.parse import quote
 
 from tests.stack.storage.content import Digests, fill
 from tests.stack.storage.errors import Refused, invalid, not_here
@@ -47,7 +48,7 @@ def _begin(store: Store, sessions: Sessions, request: Request, bucket: str) -> R
         bucket, name, settings, conditions, expected, int(declared) if declared else None, store.new_sink()
     )
     sessions.add(session)
-    location = f"{request.host}{request.path}?uploadType=resumable&upload_id={session.id}"
+    location = f"{request.host}{request.path}?uploadType=resumable&name={quote(name, safe='')}&upload_id={session.id}"
     return Response(200, b"", {"Location": location, "X-GUploader-UploadID": session.id})
 
 

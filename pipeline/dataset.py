@@ -1,0 +1,101 @@
+"""What a contract says, as the pipeline uses it: datasets, their columns and rules, their files' names; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from pipeline.window import Delivery, stamp
+
+TYPES: Final = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON")
+LARGEST_SCALE: Final[Mapping[str, int]] = {"NUMERIC": 9, "BIGNUMERIC": 38}
+PLACES: Final = ("dataset", "start", "end", "revision", "part", "parts")
+
+Type = Literal["STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the file: `name` in its header, `source` in the table, and the rules for its values.
+
+    `scale` is the number of decimal places of a NUMERIC or BIGNUMERIC, else None.
+    """
+
+    name: str
+    source: str
+    type: Type
+    scale: int | None = None
+    required: bool = False
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    allowed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A control total: `sum`, `min` or `max` of a column, under the name that records carry it by."""
+
+    function: Literal["sum", "min", "max"]
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.function}({self.column})"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A contract as the pipeline uses it. Column names in `key`, `change` and `totals` are those of the file."""
+
+    name: str
+    version: str
+    table: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    change: str
+    filter: str | None
+    watermark: str | None
+    totals: tuple[Total, ...]
+    file_name: str
+    empty_file: bool
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises KeyError."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def file_for(self, delivery: Delivery, part: int, parts: int) -> str:
+        """The partner's name of this part's file, before `.pgp` is added; no two deliveries or parts share one."""
+        return self.file_name.format(
+            dataset=self.name,
+            start=stamp(delivery.slot.window.start),
+            end=stamp(delivery.slot.window.end),
+            revision=delivery.revision,
+            part=part,
+            parts=parts,
+        )
+
+    def recognise(self, name: str) -> tuple[datetime, int, int] | None:
+        """Start of the window, revision and part of a file of ours whose name stands in `name`, if one does."""
+        template = re.escape(self.file_name.removesuffix(".csv"))
+        for place in PLACES:
+            value = (
+                r"\d{8}T\d{6}Z" if place in ("start", "end") else re.escape(self.name) if place == "dataset" else r"\d+"
+            )
+            template = template.replace(rf"\{{{place}\}}", f"(?P<{place}>{value})", 1)
+            template = template.replace(rf"\{{{place}\}}", value)
+        found = re.search(template, name)
+        if found is None:
+            return None
+        try:
+            start = datetime.strptime(found["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:  # digits, but no time
+            return None
+        return start, int(found["revision"]), int(found["part"])
