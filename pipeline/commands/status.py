@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.cloud import Cloud
     from pipeline.history import Entry
     from pipeline.keys import KeyState
-    from pipeline.records import Returned
+    from pipeline.recorded import Returned
     from pipeline.status import Cell
     from pipeline.window import Slot
 
