@@ -1,0 +1,185 @@
+"""The shape that the code promises: who may import whom, where the cloud is chosen, which events there are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from pipeline import CHAIN, log
+from tests.stack.processes import repository
+
+ROOT = repository()
+CLIENTS = {
+    "google.cloud.bigquery": "pipeline.source",
+    "google.cloud.bigquery_storage_v1": "pipeline.source",
+    "google.cloud.storage": "pipeline.archive",
+    "google.cloud.secretmanager": "pipeline.credentials",
+    "google.cloud.secretmanager_v1": "pipeline.credentials",
+    "google.cloud.pubsub_v1": "pipeline.topic",
+    "gnupg": "pipeline.gnupghome",
+    "asyncssh": "pipeline.partner",
+}
+STAGES = ("source", "rows", "csvfile", "archive", "seal", "packets", "reopen", "partner", "topic", "credentials")
+PURE = ("window", "requests", "contracts", "queries", "rows", "csvfile", "tally", "packets", "errors", "budget")
+EFFECTS = ("socket", "subprocess", "threading", "asyncio", "os", "tempfile", "grpc", "google", "gnupg", "asyncssh")
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """The function's modules by name."""
+    files = [ROOT / "main.py", *sorted((ROOT / "pipeline").rglob("*.py"))]
+    return {_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def _name(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Everything that a module imports, wherever in its text, by full dotted name."""
+    found: set[str] = set()
+    for node in ast.walk(modules()[module]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            found |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
+
+
+def uses(module: str, name: str) -> bool:
+    """Whether the module imports `name` or something in it."""
+    return any(one == name or one.startswith(f"{name}.") for one in imported(module))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_each_outside_system_has_one_module(client: str) -> None:
+    assert [module for module in modules() if uses(module, client)] == [CLIENTS[client]]
+
+
+def test_no_outside_client_has_been_forgotten_above() -> None:
+    clients = {name for module in modules() for name in imported(module) if name.startswith("google.cloud.")}
+    assert {name for name in clients if not any(name == one or name.startswith(f"{one}.") for one in CLIENTS)} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_imports_another(stage: str) -> None:
+    others = [f"pipeline.{other}" for other in STAGES if other != stage]
+    assert [other for other in others if uses(f"pipeline.{stage}", other)] == []
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_what_is_called_pure_touches_nothing_outside(module: str) -> None:
+    assert [effect for effect in EFFECTS if uses(f"pipeline.{module}", effect)] == []
+
+
+def test_imports_go_one_way() -> None:
+    graph = {module: {other for other in modules() if other != module and uses(module, other)} for module in modules()}
+    for module in graph:  # a package is imported with its modules; that is no use of it
+        graph[module].discard("pipeline")
+        graph[module].discard("pipeline.commands")
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_nothing_below_imports_the_function_or_the_operators_commands() -> None:
+    below = [name for name in modules() if name.startswith("pipeline.") and not name.startswith("pipeline.commands")]
+    below.remove("pipeline.__main__")
+    assert [name for name in below if uses(name, "main") or uses(name, "pipeline.commands")] == []
+
+
+def functions(tree: ast.AST, path: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Every node of a module with the dotted name of the class and function that it stands in."""
+    for node in ast.iter_child_nodes(tree):
+        inside = path
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inside = f"{path}.{node.name}"
+        yield inside, node
+        yield from functions(node, inside)
+
+
+def test_only_the_makers_of_clients_know_of_an_emulator() -> None:
+    knowing = {
+        f"{module}{place}"
+        for module, tree in modules().items()
+        for place, node in functions(tree)
+        if isinstance(node, ast.Attribute | ast.Name)
+        and "emulator" in (node.attr if isinstance(node, ast.Attribute) else node.id).lower()
+    }
+    assert knowing == {
+        "pipeline.archive.client",
+        "pipeline.credentials.Credentials.__init__",
+        "pipeline.settings.Settings",
+        "pipeline.source.Source.__init__",
+    }
+
+
+def test_the_endpoint_of_an_emulator_decides_nothing_but_how_a_client_is_made() -> None:
+    deciding = {
+        f"{module}{place}"
+        for module in ("pipeline.source", "pipeline.credentials")
+        for place, node in functions(modules()[module])
+        if isinstance(node, ast.Attribute) and node.attr in ("_rest", "_grpc")
+    }
+    assert {name.rpartition(".")[2] for name in deciding} <= {"__init__", "_client", "_reader"}
+
+
+def test_no_code_asks_whether_it_is_being_tested_or_runs_on_this_machine() -> None:
+    words = ("localhost", "127.0.0.1", "pytest", "tests.stack", "local-psp")
+    said = {
+        (module, word)
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in words
+        if word in node.value
+    }
+    assert said == {("pipeline.settings", "127.0.0.1")}  # an example in a description
+
+
+def test_every_step_of_the_chain_names_a_module_that_there_is() -> None:
+    assert [step.module for step in CHAIN if step.module not in modules()] == []
+
+
+@cache
+def emitted() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Names given to `emit`, names given to `stage`, and every text that may be the name of an event."""
+    events: set[str] = set()
+    stages: set[str] = set()
+    texts: set[str] = set()
+    for module, tree in modules().items():
+        if module == "pipeline.log":
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+                continue
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and ast.unparse(node.func) in ("log.emit", "log.stage"):
+                (events if node.func.attr == "emit" else stages).add(str(first.value))
+    return frozenset(events), frozenset(stages), frozenset(texts)
+
+
+def test_every_event_that_is_emitted_is_in_the_table() -> None:
+    events, stages, texts = emitted()
+    assert events - set(log.EVENTS) == set()
+    assert {f"{stage}.{end}" for stage in stages for end in ("started", "completed", "failed")} - set(
+        log.EVENTS
+    ) == set()
+    families = {name.partition(".")[0] for name in log.EVENTS} - stages
+    looks_like = {
+        text for text in texts if text.partition(".")[0] in families and text.partition(".")[2].isidentifier()
+    }
+    assert looks_like - set(log.EVENTS) == set()
+
+
+def test_every_event_of_the_table_is_emitted_somewhere() -> None:
+    _, stages, texts = emitted()
+    ends = {f"{stage}.{end}" for stage in stages for end in ("started", "completed", "failed")}
+    assert set(log.EVENTS) - texts - ends == set()
