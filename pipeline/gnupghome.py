@@ -30,7 +30,8 @@ ANSWER_SECONDS: Final = 8.0
 CLEANING_SECONDS: Final = 5.0
 
 _CLEANER: Final = """
-home=$(mktemp -d "$1/pspp-gpg-XXXXXXXX") && echo "$home"
+home=$(mktemp -d "$1/pspp-gpg-XXXXXXXX") || exit 1
+echo "$home"
 read -r _
 gpgconf --homedir "$home" --kill all 2>/dev/null
 rm -rf -- "$home"
@@ -44,7 +45,7 @@ def gnupghome() -> Iterator[Path]:
     """A fresh directory that only this user may enter; agent and directory are gone when the block ends.
 
     The cleaning is done by a small child that waits for its standard input to end, so it happens on SIGKILL as well.
-    Raises SealFailed where gpg is not installed.
+    Raises SealFailed where gpg is not installed, or no directory can be made.
     """
     if shutil.which("gpg") is None or shutil.which("gpgconf") is None:
         raise SealFailed(
@@ -60,10 +61,14 @@ def gnupghome() -> Iterator[Path]:
     )
     assert cleaner.stdin is not None
     assert cleaner.stdout is not None
-    home = Path(cleaner.stdout.readline().decode().rstrip("\n"))
-    # Else every new agent first measures how much hashing is bearable; the home outlives no run, so little will do.
-    (home / "gpg-agent.conf").write_text("s2k-count 65536\n")
+    made = cleaner.stdout.readline().decode().rstrip("\n")
+    if not made:  # an empty path would be the working directory, and removed in the end
+        cleaner.communicate()
+        raise SealFailed(f"gpg's home cannot be made in {tempfile.gettempdir()}; is it full, or not writable?")
+    home = Path(made)
     try:
+        # Else every new agent first measures how much hashing is bearable; the home outlives no run: little will do.
+        (home / "gpg-agent.conf").write_text("s2k-count 65536\n")
         yield home
     finally:
         cleaner.stdin.close()

@@ -116,11 +116,13 @@ def seal(
         if not isinstance(last, _Proven):
             raise SealFailed(f"gpg broke off: {type(last).__name__}.") from None
     finally:
-        source.stop()
-        while last is None:
-            piece = output.get()
-            last = None if isinstance(piece, bytes) else piece
-        thread.join()
+        try:
+            source.stop()  # closing the source may raise: an upload that is broken off, with no time left
+        finally:
+            while last is None:
+                piece = output.get()
+                last = None if isinstance(piece, bytes) else piece
+            thread.join()
 
 
 def _options(compression: str) -> list[str]:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -143,29 +144,30 @@ class Tenant(World):
 
     def run(self, content: Mapping[str, object] | bytes | None = None, *, message_id: str = "") -> Ran:
         """Call the entry point with one message, as functions-framework does."""
-        data = content if isinstance(content, bytes) else json.dumps(content or {}).encode()
-        envelope = {
-            "data": base64.b64encode(data).decode(),
-            "messageId": message_id or uuid.uuid4().hex,
-            "publishTime": rfc3339(datetime.now(UTC)),
-        }
-        attributes = {
-            "type": "google.cloud.pubsub.topic.v1.messagePublished",
-            "source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/{self.name}-topic",
-        }
+        return self.handle(envelope(content, message_id))
+
+    def handle(self, message: object) -> Ran:
+        """Call the entry point with whatever stands in the place of a message."""
         lines = io.StringIO()
         error: PipelineError | None = None
         with log.written_to(lines):
             try:
-                main.handle(CloudEvent(attributes, {"message": envelope}))
+                main.handle(CloudEvent(self.attributes, {"message": message}))
             except PipelineError as raised:
                 error = raised
         return Ran([json.loads(line) for line in lines.getvalue().splitlines()], error)
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Those of a CloudEvent that carries a message of the tenant's topic."""
+        return {
+            "type": "google.cloud.pubsub.topic.v1.messagePublished",
+            "source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/{self.name}-topic",
+        }
+
     def deliver(self, slot: Slot, *, message_id: str = "", **more: object) -> Ran:
         """Ask for one slot."""
-        window = {"start": rfc3339(slot.window.start), "end": rfc3339(slot.window.end)}
-        return self.run({"window": window, "datasets": [slot.dataset], **more}, message_id=message_id)
+        return self.run({**asking(slot), **more}, message_id=message_id)
 
     def drain(self) -> list[Ran]:
         """Run every message that the function published to its own topic, until there are none."""
@@ -198,9 +200,8 @@ class Tenant(World):
         )
 
     @contextmanager
-    def serving(self, **values: str) -> Iterator[Function]:
+    def serving(self) -> Iterator[Function]:
         """The deployed code in a process of its own, fed by the tenant's topic."""
-        self.set(**values)
         function = self.function(name=self.name).start()
         try:
             self.subscribe(function)
@@ -208,6 +209,12 @@ class Tenant(World):
         finally:
             self.subscriber.delete_subscription(subscription=self._subscription("function"))
             function.stop()
+
+    def post(self, function: Function, content: Mapping[str, object]) -> bool:
+        """Push one message to a function and wait for its answer; whether it acknowledged."""
+        headers = {f"ce-{name}": value for name, value in self.attributes.items()}
+        headers |= {"ce-id": uuid.uuid4().hex, "ce-specversion": "1.0"}
+        return requests.post(function.url, json={"message": envelope(content)}, headers=headers, timeout=60).ok
 
     def open(self, file: Path) -> bytes:
         """What the partner finds in a file, signed by us."""
@@ -232,7 +239,10 @@ class Tenant(World):
         return [blob.name for blob in self.storage.list_blobs(f"{self.name}-archive")]
 
     def break_storage(self, match: str, action: str, **more: int) -> None:
-        """See tests/stack/storage/faults.py; `match` is searched behind the tenant's name."""
+        """See tests/stack/storage/faults.py; `match` is searched behind the tenant's name.
+
+        It should name objects (`/o`): the client asks for the bucket itself whenever it likes, in a thread of its own.
+        """
         fault = {"match": f"{self.name}.*{match}", "action": action, **more}
         requests.post(self._storage_faults, json=fault, timeout=5).raise_for_status()
 
@@ -265,10 +275,29 @@ class Tenant(World):
     def taken(self, topic: str) -> list[PubsubMessage]:
         """Take everything that is on a topic of the tenant now."""
         path, found = self._subscription(topic), []
-        while received := self.subscriber.pull(subscription=path, max_messages=1000, timeout=1).received_messages:
-            self.subscriber.acknowledge(subscription=path, ack_ids=[one.ack_id for one in received])
-            found += [one.message for one in received]
+        request = {"subscription": path, "max_messages": 1000, "return_immediately": True}
+        with warnings.catch_warnings():  # to wait for messages that never come would be better only where some may
+            warnings.simplefilter("ignore", DeprecationWarning)
+            while received := self.subscriber.pull(request=request).received_messages:
+                self.subscriber.acknowledge(subscription=path, ack_ids=[one.ack_id for one in received])
+                found += [one.message for one in received]
         return found
+
+
+def envelope(content: Mapping[str, object] | bytes | None = None, message_id: str = "") -> dict[str, str]:
+    """A message as Pub/Sub wraps it."""
+    data = content if isinstance(content, bytes) else json.dumps(content or {}).encode()
+    return {
+        "data": base64.b64encode(data).decode(),
+        "messageId": message_id or uuid.uuid4().hex,
+        "publishTime": rfc3339(datetime.now(UTC)),
+    }
+
+
+def asking(slot: Slot) -> dict[str, object]:
+    """The message that asks for one slot."""
+    window = {"start": rfc3339(slot.window.start), "end": rfc3339(slot.window.end)}
+    return {"window": window, "datasets": [slot.dataset]}
 
 
 def openssh(local: World) -> Service:

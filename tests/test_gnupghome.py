@@ -94,6 +94,17 @@ def test_a_missing_gpg_is_said_with_the_command_that_installs_it(
         pass
 
 
+def test_a_home_that_cannot_be_made_is_an_error_and_the_working_directory_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ours").write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no-such"))
+    with pytest.raises(SealFailed, match=r"gpg's home cannot be made in .*no-such"), gnupghome():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["ours"]
+
+
 def test_killing_a_gpg_that_does_not_run_does_nothing() -> None:
     with gnupghome() as home:
         gpg = Gpg(home)

@@ -106,8 +106,9 @@ def read_csv(content: bytes, dataset: Dataset) -> list[tuple[str | None, ...]]:
         return duckdb.connect().execute(f"SELECT * FROM {reader}").fetchall()
 
 
-def in_warehouse(local: World, dataset: Dataset, window: Window) -> list[tuple[str | None, ...]]:
-    """The rows that should have been sent, as text, worked out in SQL alone."""
+def in_warehouse(local: World, dataset: Dataset, window: Window, at: str = "") -> list[tuple[str | None, ...]]:
+    """The rows that should have been sent, as text, worked out in SQL alone; `at` is a past instant to look from."""
+    instant = f"FOR SYSTEM_TIME AS OF TIMESTAMP '{at}' " if at else ""
     text = {
         "TIMESTAMP": "FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6SZ', `{0}`)",
         "DATE": "CAST(`{0}` AS STRING)",
@@ -118,7 +119,7 @@ def in_warehouse(local: World, dataset: Dataset, window: Window) -> list[tuple[s
         text.get(column.type, "`{0}`").format(column.source) + f" AS `{column.name}`" for column in dataset.columns
     )
     rows = local.tables.sql(
-        f"SELECT {columns} FROM `{local.tables.name}.{dataset.table}` "
+        f"SELECT {columns} FROM `{local.tables.name}.{dataset.table}` {instant}"
         f"WHERE {dataset.change} >= @start AND {dataset.change} < @end AND {dataset.filter or 'TRUE'}",
         bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
         bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),

@@ -1,0 +1,108 @@
+"""The entry point: a return acknowledges, a raise asks for another delivery, and neither tells a row."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ContractInvalid, SettingsInvalid
+from pipeline.window import rfc3339
+from tests.bookings import CONTRACT
+from tests.tenant import Tenant, envelope
+
+MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
+    "no JSON": (envelope(b"now"), "the data is not JSON in UTF-8"),
+    "an unknown field": (envelope({"dataset": ["payments"]}), "dataset: no such field"),
+    "half a character": (envelope(b'{"datasets": ["\\ud800"]}'), '"datasets" names "\ud800"'),
+    "no base64": ({**envelope(), "data": "%%%"}, "not base64"),
+    "no publish time": ({**envelope(), "publishTime": ""}, "no publish time"),
+    "no message at all": ({}, "no publish time"),
+    "too old": (
+        {**envelope(), "publishTime": rfc3339(datetime.now(UTC) - timedelta(hours=37))},
+        "more than 1 day, 12:00:00 ago",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_message_that_can_never_succeed_is_acknowledged_and_rejected_with_its_reason(
+    tenant: Tenant, case: str
+) -> None:
+    message, reason = MALFORMED[case]
+    ran = tenant.handle(message)
+    assert ran.error is None
+    assert ran.names == ["run.started", "message.rejected", "run.completed"]
+    (rejected,) = map(json.loads, tenant.rejected())
+    assert (rejected["code"], rejected["data"]) == ("message-rejected", message.get("data", ""))
+    assert rejected["message_id"] == message.get("messageId", rejected["message_id"])
+    assert reason in rejected["reason"]
+    assert reason in ran.named("message.rejected")[0]["message"]
+
+
+@pytest.mark.parametrize("message", [None, "text", [], 7])
+def test_an_event_that_carries_no_message_is_rejected(tenant: Tenant, message: object) -> None:
+    ran = tenant.handle(message)
+    assert (ran.error, len(ran.named("message.rejected"))) == (None, 1)
+
+
+def test_a_message_without_data_means_the_last_full_hour(tenant: Tenant) -> None:
+    tenant.tables.create(tenant.datasets.values())
+    ran = tenant.handle({key: value for key, value in envelope().items() if key != "data"})
+    assert ran.named("fanout.completed")[0]["messages"] == 3
+
+
+def test_a_rejection_that_cannot_be_published_is_tried_again(tenant: Tenant) -> None:
+    tenant.set(REJECTED_TOPIC="no-such-topic")
+    ran = tenant.run(b"now")
+    assert ran.error is not None
+    assert (ran.error.code, ran.error.retryable) == ("topic-unavailable", True)
+    assert ran.names[-1] == "run.failed"
+
+
+def test_settings_that_are_not_whole_fail_every_message_until_they_are(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.tables.create(tenant.datasets.values())
+    monkeypatch.delenv("SFTP_HOST")
+    for _ in range(2):
+        ran = tenant.run({})
+        assert isinstance(ran.error, SettingsInvalid)
+        assert "SFTP_HOST: is not set" in ran.named("run.failed")[0]["message"]
+    monkeypatch.setenv("SFTP_HOST", "127.0.0.1")
+    assert tenant.run({}).error is None
+
+
+def test_a_contract_with_a_mistake_fails_every_message_with_its_place(tenant: Tenant) -> None:
+    tenant.use(CONTRACT.replace("value: file}", "value: skip}"))
+    ran = tenant.run({})
+    assert isinstance(ran.error, ContractInvalid)
+    assert "contract.yaml: schema[0].emptyWindow: 'skip' must be record" in ran.named("run.failed")[0]["message"]
+
+
+class Exploding(dict[str, Any]):
+    """A message in which a defect of ours hits upon a value."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Fail where the data is read, with a value in the text."""
+        if key == "data":
+            raise RuntimeError("the value of a row")
+        return super().get(key, default)
+
+
+def test_a_defect_is_told_by_its_place_and_without_its_text(tenant: Tenant) -> None:
+    ran = tenant.handle(Exploding(envelope()))
+    assert ran.error is not None
+    assert (ran.error.code, ran.error.retryable) == ("function-crashed", True)
+    assert ran.names == ["run.started", "run.crashed", "run.failed"]
+    assert "RuntimeError at test_entry.py:" in ran.named("run.crashed")[0]["message"]
+    assert "value of a row" not in json.dumps(ran.events) + repr(ran.error)
+    assert (ran.error.__cause__, ran.error.__suppress_context__) == (None, True)
+
+
+def test_every_event_of_a_run_carries_the_messages_id(tenant: Tenant) -> None:
+    ran = tenant.deliver(tenant.load(), message_id="4711")
+    assert {event["message_id"] for event in ran.events} == {"4711"}
+    stage = ran.named("seal.completed")[0]
+    assert stage["logging.googleapis.com/labels"]["dataset"] == "payments"
+    assert (stage["rows"] > 0, stage["bytes"] > 0, stage["seconds"] > 0, stage["revision"]) == (True, True, True, 1)
