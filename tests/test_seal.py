@@ -1,8 +1,10 @@
 """Sealing: what the partner opens is what went in, signed by us; a source that dies never leaves a valid file."""
 
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pysequoia
 import pytest
@@ -143,6 +145,12 @@ def dying(after: int, error: BaseException) -> Iterator[bytes]:
     raise error
 
 
+def take(stream: Iterator[bytes], into: bytearray) -> None:
+    """Keep what came, even where the stream ends in an error."""
+    for piece in stream:
+        into += piece
+
+
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "an error": Broken,
     "a pipeline error": lambda: OutOfTime("The time is over."),
@@ -158,7 +166,7 @@ def test_a_source_that_fails_is_heard_and_leaves_nothing_that_opens(
     error = ERRORS[kind]()
     got = bytearray()
     with pytest.raises(type(error)) as caught:
-        got.extend(octet for piece in sealing(dying(after, error), keys) for octet in piece)
+        take(sealing(dying(after, error), keys), got)
     assert caught.value is error
     assert busy(keys.home) == []
     _, status = open_by_gpg(who, bytes(got))
@@ -212,3 +220,28 @@ def test_a_recipient_that_the_ring_does_not_hold_fails_the_seal(keys: Keyring) -
     with pytest.raises(SealFailed, match="gpg"):
         sealed(keys, BIG, extra=("0" * 40,))
     assert busy(keys.home) == []
+
+
+def test_a_second_signature_is_not_accepted(who: People, keys: Keyring) -> None:
+    Gpg(keys.home).import_keys(who.stranger.private)
+    (keys.home / "gpg.conf").write_text(f"local-user {who.stranger.fingerprint}\nlocal-user {who.signer.fingerprint}\n")
+    with pytest.raises(SealFailed, match=r"one signature by .* was required"):
+        sealed(keys, [b"x"])
+
+
+def test_a_signature_by_another_key_is_not_accepted(who: People, keys: Keyring) -> None:
+    Gpg(keys.home).import_keys(who.stranger.private)
+    (keys.home / "gpg.conf").write_text(f"local-user {who.stranger.fingerprint}\n")
+    with pytest.raises(SealFailed, match=f"gpg signed with .*{who.stranger.fingerprint}"):
+        sealed(keys, [b"x"])
+
+
+def test_a_cipher_other_than_aes_256_is_not_accepted(
+    keys: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = tmp_path / "gpg"
+    weak.write_text(f'#!/bin/bash\nexec {shutil.which("gpg")} "${{@/AES256/AES128}}"\n')
+    weak.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(SealFailed, match=r"mode and cipher \[\['2', '7'\]\]; MDC and AES-256"):
+        sealed(keys, [b"x"])

@@ -216,7 +216,7 @@ def test_what_is_not_served_is_refused_with_501(local: Local, sql: str) -> None:
 
 
 def test_an_unknown_request_is_refused_with_501_in_bigquerys_shape(local: Local) -> None:
-    response = requests.get(f"{local.rest}/bigquery/v2/projects/{PROJECT}/datasets/d/routines", timeout=10)
+    response = requests.get(f"{local.rest}/bigquery/v2/projects/{PROJECT}/datasets/d/models", timeout=10)
     assert response.status_code == 501
     assert response.json()["error"]["errors"][0]["reason"] == "notImplemented"
 
