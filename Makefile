@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test check bench chaos clean
+.PHONY: help setup packages demo up test faults check bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ demo: setup ## one hour of changes, from the warehouse to the partner, and the p
 up: setup ## the local stack, kept running for experiments by hand
 	$(RUN) -m tests.stack.demo --stay
 
-test: setup ## all tests
-	$(RUN) -m pytest $(PYTEST)
+test: setup ## the tests of every module, of the chain, of operation, dbt and Terraform
+	$(RUN) -m pytest --ignore=tests/faults --ignore=tests/chaos $(PYTEST)
+
+faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
+	$(RUN) -m pytest tests/faults tests/chaos $(PYTEST)
 
 check: setup ## linting and strict types
 	$(VENV)/bin/ruff check .

@@ -23,7 +23,9 @@ from tests.stack.processes import repository, start
 from tests.stack.world import PROJECT, REJECTED, TOPIC, World, world
 
 BUDGET: Final = 10
-"""Seconds of one invocation: the least that the settings allow."""
+"""Seconds of one invocation where something hangs: the least that the settings allow."""
+AMPLE: Final = 120
+"""Seconds of one invocation where nothing hangs, so that a slow machine changes no outcome."""
 DATASET: Final = "payments"
 
 
@@ -37,6 +39,7 @@ class Ground:
     end: datetime = field(default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
     hours: int = 0
     functions: dict[str, Function] = field(default_factory=dict)
+    seen: dict[Path, int] = field(default_factory=dict)
 
     def slot(self, rows: int) -> Slot:
         """One hour of payments that no test has had yet, complete at the source."""
@@ -46,21 +49,25 @@ class Ground:
         self.local.tables.complete([DATASET], self.end)
         return Slot(DATASET, window)
 
-    def function(self, publish: str = "direct") -> Function:
-        """The function, started; one process for each way of publishing files."""
-        if publish not in self.functions:
+    def function(
+        self, publish: str = "direct", budget: int = AMPLE, name: str = "", workers: int = 1, **more: str
+    ) -> Function:
+        """The function, running; one process for each way of publishing files, each budget and each name."""
+        name = f"function-{publish}-{budget}{name}"
+        if name not in self.functions:
             settings = {
                 "SFTP_PUBLISH": publish,
-                "TIME_BUDGET_SECONDS": str(BUDGET),
+                "TIME_BUDGET_SECONDS": str(budget),
                 "PATH": f"{self.gpg.directory}:{os.environ['PATH']}",
                 "TMPDIR": str(self.temporary),
                 "PYTHONPATH": str(repository()),
+                **more,
             }
-            made = self.local.function(name=f"function-{publish}")
+            made = self.local.function(name=name, workers=workers)
             made.settings = {**made.settings, **settings}
             made.source = Path(__file__).with_name("observed.py")
-            self.functions[publish] = made
-        made = self.functions[publish]
+            self.functions[name] = made
+        made = self.functions[name]
         if made.process is None or made.process.poll() is not None:
             made.start()
         return made
@@ -96,6 +103,29 @@ class Ground:
         for name, address in (("storage", "url"), ("bigquery", "rest")):
             requests.delete(f"{self.local.services[name].ready[address]}/_faults", timeout=5).raise_for_status()
 
+    def look(self) -> None:
+        """From now on `lines`, `events`, `said` and `asked` tell what comes after this moment."""
+        logs = [*(one.log for one in self.functions.values()), self.local.root / "partner.log"]
+        self.seen = {path: len(_lines(path)) for path in logs}
+
+    def lines(self) -> list[str]:
+        """What the functions have written, line by line."""
+        logs = [one.log for one in self.functions.values()]
+        return [line for path in logs for line in _lines(path)[self.seen.get(path, 0) :]]
+
+    def events(self) -> list[dict[str, Any]]:
+        """Their structured events."""
+        found = [json.loads(line) for line in self.lines() if line.startswith("{")]
+        return [event for event in found if "event" in event]
+
+    def said(self) -> list[str]:
+        """The names of their events."""
+        return [event["event"] for event in self.events()]
+
+    def asked(self) -> list[str]:
+        """The operations that the partner's server was asked for."""
+        return [entry.operation for entry in self.journal()[self.seen.get(self.local.root / "partner.log", 0) :]]
+
     def journal(self) -> list[Entry]:
         """What the partner's server was asked."""
         return entries(self.local.root / "partner.log")
@@ -103,13 +133,20 @@ class Ground:
     def published(self) -> list[bytes]:
         """Take the messages that the function put on its own topic."""
         name = f"projects/{PROJECT}/subscriptions/seen"
-        answer = self.local.subscriber.pull(subscription=name, max_messages=100, timeout=5)
-        self.local.subscriber.acknowledge(subscription=name, ack_ids=[one.ack_id for one in answer.received_messages])
-        return [bytes(one.message.data) for one in answer.received_messages]
+        asked = {"subscription": name, "max_messages": 1000, "return_immediately": True}
+        subscriber, found = self.local.subscriber, []
+        while received := subscriber.pull(request=asked).received_messages:
+            subscriber.acknowledge(subscription=name, ack_ids=[one.ack_id for one in received])
+            found += [bytes(one.message.data) for one in received]
+        return found
 
     def _post(self, service: str, address: str, body: dict[str, Any]) -> None:
         url = f"{self.local.services[service].ready[address]}/_faults"
         requests.post(url, json=body, timeout=5).raise_for_status()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(errors="replace").splitlines() if path.exists() else []
 
 
 @contextmanager

@@ -79,7 +79,12 @@ def test_keys_in_the_wrong_secret_are_told_apart(office: Office) -> None:
     for secret, value, key, reason in (
         ("pgp-signing-key", world.signing_key.public, "our signing key", "must hold a private key"),
         ("pgp-signing-key", world.partner_key.public, "our signing key", "must hold a private key"),
-        ("pgp-partner-key", world.signing_key.private, "partner's encryption key", "must hold the partner's public key"),
+        (
+            "pgp-partner-key",
+            world.signing_key.private,
+            "partner's encryption key",
+            "must hold the partner's public key",
+        ),
         ("pgp-signing-passphrase", b"wrong", "our signing key", "is its passphrase the one in the secret?"),
         ("sftp-key", world.login_key.public, "SSH keys of the partner's server", "does not hold a private key"),
         ("sftp-host-keys", world.server_key.private, "SSH keys of the partner's server", "is not a public key"),

@@ -1,0 +1,63 @@
+"""`python -m tests.bench [NAME ...]`: measure against peers, on this machine, in one run.
+
+Prints a table; writes results.json and results.svg. With no name all benchmarks run: chain, limits, growth, small,
+backfill.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tests.bench import report
+from tests.bench.figures import Figure
+from tests.bench.ground import Options
+from tests.stack.processes import repository
+
+BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill")
+SIZES: Final = (10, 100, 500)
+
+
+def main() -> int:
+    """Run what is asked for; 0 whether or not goals are met, as figures depend on the machine."""
+    options, names, output = _arguments()
+    found: list[Figure] = []
+    state = report.State()
+    for name in names:
+        for figure in importlib.import_module(f"tests.bench.{name}").run(options):
+            report.line(figure)
+            found.append(figure)
+    report.write(found, state, output)
+    return 0
+
+
+def _arguments() -> tuple[Options, list[str], Path]:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--sizes", help=f"megabytes of CSV, with commas; {','.join(map(str, SIZES))} without it")
+    parser.add_argument("--runs", type=int, default=3, help="samples of each figure")
+    parser.add_argument("--quick", action="store_true", help="one small size, two samples: under two minutes")
+    parser.add_argument("--full", action="store_true", help="10 million rows of growth, 720 hours of backfill")
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the function's processes")
+    parser.add_argument("--output", type=Path, default=repository() / "build" / "bench")
+    given = parser.parse_args()
+    if unknown := set(given.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
+    sizes = tuple(int(size) for size in given.sizes.split(",")) if given.sizes else SIZES
+    options = Options(
+        sizes=(10,) if given.quick and not given.sizes else sizes,
+        runs=min(given.runs, 2) if given.quick else given.runs,
+        quick=given.quick,
+        full=given.full,
+        python=given.python,
+        directory=Path(tempfile.mkdtemp(prefix="pspp-bench-")),
+    )
+    return options, given.names or list(BENCHMARKS), given.output
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Many hours at once: one message, cut into deliveries by the function itself, spread over its instances by Pub/Sub."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from pipeline.window import Window, rfc3339
+from tests.bench import data
+from tests.bench.figures import Figure
+from tests.bench.ground import Options, ground, serving, sweep
+from tests.stack import sampledata
+from tests.stack.function import Function
+from tests.stack.world import PROJECT, World
+
+ROWS: Final = 100
+HOURS: Final = {"quick": 4, "default": 16, "full": 720}
+WORKERS: Final = (1, 2, 4)
+PATIENCE: Final = 7200.0
+POLL: Final = 0.05
+
+
+def run(options: Options) -> Iterator[Figure]:
+    """Deliveries a second with one, two and four instances; each beside one instance."""
+    hours = HOURS["full" if options.full else "quick" if options.quick else "default"]
+    rates: dict[int, float] = {}
+    with ground(options, "backfill", narrow=False) as local:
+        last = data.hour(0)
+        window = Window(last.end - timedelta(hours=hours), last.end)
+        for name, dataset in local.datasets.items():
+            frames = [sampledata.rows(dataset, hour, ROWS, outside=0.0) for hour in window.hours()]
+            local.tables.load(dataset.table, pl.concat(frames))
+            local.tables.complete([name], last.end)
+        for workers in WORKERS:
+            with serving(local, options, workers=workers, name=f"backfill-{workers}") as function:
+                rates[workers] = _rate(local, function, window)
+            sweep(local)
+    note = f"{hours} hours x 3 datasets x {ROWS} rows; all servers share the cores"
+    yield Figure("backfill", "1 instance", "deliveries/s", (rates[1],), better="more", note=note)
+    for workers in WORKERS[1:]:
+        one = (rates[1],)
+        yield Figure(
+            "backfill", f"{workers} instances", "deliveries/s", (rates[workers],), one, "1 instance", better="more"
+        )
+
+
+def _rate(local: World, function: Function, window: Window) -> float:
+    expected = len(window) * len(local.datasets)
+    local.subscribe(function)
+    bounds = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
+    began = time.monotonic()
+    local.publish(json.dumps({"window": bounds, "revise": True}).encode())
+    done = 0
+    while done < expected:
+        if time.monotonic() - began > PATIENCE:
+            raise TimeoutError(f"{done} of {expected} deliveries in {PATIENCE:.0f} s")
+        time.sleep(POLL)
+        done = sum(event["event"] == "delivery.completed" for event in function.events())
+    seconds = time.monotonic() - began
+    local.subscriber.delete_subscription(subscription=f"projects/{PROJECT}/subscriptions/function")
+    return expected / seconds

@@ -1,0 +1,96 @@
+"""The ground on which benchmarks stand: a local world, the function in a process, and a message carried out on time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.window import Window
+from tests.bench import data
+from tests.faults.push import asking_for, push
+from tests.stack.function import Function
+from tests.stack.world import Manners, World, sshd_is_there, world
+
+PATIENCE: Final = 3000.0
+UNLIMITED: Final = {
+    "TIME_BUDGET_SECONDS": "3500",
+    "MAX_PART_ROWS": "1000000000",
+    "MAX_PART_BYTES": "1000000000000",
+}
+"""One part, whatever its size: parts are spread over machines, and one machine is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says: sizes in megabytes, samples of each, and the function's interpreter."""
+
+    sizes: tuple[int, ...]
+    runs: int
+    quick: bool
+    full: bool
+    python: str
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One message: seconds until it was acknowledged, and by stage, as the function's own events tell."""
+
+    seconds: float
+    stages: dict[str, float]
+    bytes: int
+
+
+def manners() -> Manners:
+    """OpenSSH's server where it is installed: the peers' own; else the double."""
+    return "openssh" if sshd_is_there() else "aws"
+
+
+@contextmanager
+def ground(options: Options, name: str, *, narrow: bool = True, partner: Manners | None = None) -> Iterator[World]:
+    """A world of its own; its directory is gone afterwards."""
+    root = options.directory / name
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    try:
+        directory = data.contracts(root / "contracts") if narrow else None
+        with world(root, manners=partner or manners(), contracts_directory=directory) as local:
+            yield local
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def serving(local: World, options: Options, *, workers: int = 1, name: str = "function") -> Iterator[Function]:
+    """The deployed code in its own interpreter, up and waiting."""
+    function = local.function(workers=workers, name=name, **UNLIMITED)
+    function.python = options.python
+    try:
+        yield function.start()
+    finally:
+        function.stop()
+
+
+def deliver(function: Function, window: Window, *datasets: str) -> Delivered:
+    """Deliver the window anew and wait. Raises RuntimeError with the function's word where it failed."""
+    seen = len(list(function.events()))
+    answer = push(function.url, asking_for(window, *datasets, revise=True), patience=PATIENCE)
+    events = list(function.events())[seen:]
+    if not answer.acknowledges or any(event["event"] == "message.rejected" for event in events):
+        raise RuntimeError(f"The message failed: {[e['message'] for e in events if e['severity'] == 'ERROR']}")
+    stages = {event["event"].partition(".")[0]: event["seconds"] for event in events if "seconds" in event}
+    return Delivered(answer.seconds, stages, _bytes(events))
+
+
+def _bytes(events: list[dict[str, Any]]) -> int:
+    return sum(int(event["bytes"]) for event in events if event["event"] == "seal.completed")
+
+
+def sweep(local: World) -> None:
+    """Forget what the partner received, so that the disk does not fill."""
+    for file in local.received():
+        file.unlink()

@@ -1,0 +1,171 @@
+"""The ways in which people do this today, against the same warehouse, store and server, with the same gpg options.
+
+**Staged** is what Airflow's operators amount to: the query's rows into a CSV file, gpg over that file, an upload of the
+result to the store, and a put by paramiko; each step ends before the next begins. **Shell** is handed the CSV, ready.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import paramiko
+from google.cloud import bigquery, bigquery_storage
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+from grpc import insecure_channel
+
+from pipeline.window import Window
+from tests.stack import keys
+from tests.stack.world import World
+
+Way = Literal["frames", "rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A directory to work in and a gpg home with the partner's public and our private key."""
+
+    local: World
+    home: Path
+    directory: Path
+
+    @property
+    def csv(self) -> Path:
+        """The staged CSV."""
+        return self.directory / "staged.csv"
+
+    @property
+    def sealed(self) -> Path:
+        """The staged gpg file."""
+        return self.directory / "staged.csv.pgp"
+
+    @property
+    def gpg(self) -> list[str]:
+        """Our gpg options, as a person would type them."""
+        return [
+            *["gpg", "--homedir", str(self.home), "--batch", "--yes", "--quiet", "--no-tty", "--always-trust"],
+            *["--pinentry-mode", "loopback", "--passphrase-file", str(self.home / "passphrase")],
+            *["--recipient", self.local.partner_key.fingerprint, "--local-user", self.local.signing_key.fingerprint],
+            *["--set-filename", "", "--cipher-algo", "AES256", "--digest-algo", "SHA256", "--force-mdc"],
+            *["--compress-algo", "none", "--sign", "--encrypt"],
+        ]
+
+    def seal(self) -> None:
+        """gpg from file to file."""
+        subprocess.run([*self.gpg, "--output", str(self.sealed), str(self.csv)], check=True)
+
+    def staged(self, window: Window, way: Way) -> dict[str, float]:
+        """All steps, one after the other; seconds of each. Clients and imports are ready before."""
+        extract = {"frames": self._frames, "rows": self._rows}[way]
+        return _timed(
+            query=lambda: extract(window),
+            gpg=self.seal,
+            store=lambda: self._store(f"staged/{way}/{time.time_ns()}"),
+            put=self._put,
+        )
+
+    def shell(self) -> dict[str, float]:
+        """gpg, then OpenSSH's sftp: it refuses to put what is not a file, so the two cannot be joined by a pipe."""
+        return _timed(gpg=self.seal, sftp=self._sftp)
+
+    def _sftp(self) -> None:
+        order = f"put {self.sealed} peer.pgp\n".encode()
+        subprocess.run(sftp_command(self.local, self.directory), input=order, check=True, capture_output=True)
+
+    def _query(self, window: Window) -> bigquery.table.RowIterator:
+        dataset = self.local.datasets["payments"]
+        columns = ", ".join(f"{column.source} AS {column.name}" for column in dataset.columns)
+        change = dataset.column(dataset.change).source
+        sql = (
+            f"SELECT {columns} FROM `{self.local.tables.name}.{dataset.table}` "
+            f"WHERE {change} >= @start AND {change} < @end AND ({dataset.filter})"
+        )
+        bounds = [
+            bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
+            bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),
+        ]
+        job = self.local.tables.client.query(sql, bigquery.QueryJobConfig(query_parameters=bounds))
+        return job.result()
+
+    def _frames(self, window: Window) -> None:
+        """By way of pandas, over the Storage Read API: the faster of the two."""
+        channel = insecure_channel(self.local.services["bigquery"].ready["grpc"])
+        reader = bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+        frame = self._query(window).to_arrow(bqstorage_client=reader).to_pandas()
+        frame.to_csv(self.csv, index=False, lineterminator="\r\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def _rows(self, window: Window) -> None:
+        """Row by row with csv.writer, over REST, as Airflow's SQL-to-storage operators do."""
+        with self.csv.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            rows = self._query(window)
+            writer.writerow([field.name for field in rows.schema])
+            writer.writerows(row.values() for row in rows)
+
+    def _store(self, name: str) -> None:
+        self.local.storage.bucket("archive").blob(name).upload_from_filename(str(self.sealed))
+
+    def _put(self) -> None:
+        service = self.local.services["partner"].ready
+        login = paramiko.Ed25519Key.from_private_key(io.StringIO(self.local.login_key.private.decode()))
+        transport = paramiko.Transport((service["host"], service["port"]))
+        try:
+            transport.connect(username=service["user"], pkey=login)
+            client = paramiko.SFTPClient.from_transport(transport)
+            assert client is not None
+            client.put(str(self.sealed), "staged.pgp")
+        finally:
+            transport.close()
+
+
+@contextmanager
+def peer(local: World, directory: Path) -> Iterator[Peer]:
+    """Keys and a directory for the peers."""
+    directory.mkdir(exist_ok=True)
+    with keys.gnupg_home() as home:
+        secret = home / "passphrase"
+        secret.touch(mode=0o600)
+        secret.write_text(local.signing_key.passphrase or "")
+        for material in (local.partner_key.public, local.signing_key.private):
+            subprocess.run(
+                ["gpg", "--homedir", str(home), "--batch", "--quiet", "--import"],
+                input=material,
+                check=True,
+                capture_output=True,
+            )
+        yield Peer(local, home, directory)
+
+
+def sftp_command(local: World, directory: Path) -> list[str]:
+    """OpenSSH's client, as a person would call it, its host key pinned as ours is; it reads its orders from stdin."""
+    service = local.services["partner"].ready
+    identity = directory / "identity"
+    identity.touch(mode=0o600)
+    identity.write_bytes(local.login_key.private)
+    line = keys.host_key_line(service["host"], service["port"], local.server_key.public)
+    (directory / "known_hosts").write_text(line + "\n")
+    options = {
+        "IdentityFile": identity,
+        "IdentitiesOnly": "yes",
+        "UserKnownHostsFile": directory / "known_hosts",
+        "StrictHostKeyChecking": "yes",
+        "Port": service["port"],
+    }
+    given = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    return ["sftp", "-q", "-F", "none", "-b", "-", *given, f"{service['user']}@{service['host']}"]
+
+
+def _timed(**steps: Callable[[], None]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for name, step in steps.items():
+        began = time.monotonic()
+        step()
+        seconds[name] = time.monotonic() - began
+    return seconds

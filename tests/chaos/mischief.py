@@ -1,0 +1,116 @@
+"""What goes wrong meanwhile: kills at random milliseconds, and one-shot faults of every service, drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, get_args
+
+import psutil
+
+from tests.faults.ground import Ground
+from tests.stack.function import Function
+from tests.stack.partner.faults import Fault, OperationName
+
+PAUSE: Final = (0.2, 1.0)
+"""Seconds between two of them."""
+
+PARTNER: Final = (
+    *(Fault("write", "drop", after) for after in (0, 3000, 9000)),
+    *(Fault(operation, "drop") for operation in get_args(OperationName)),
+    *(Fault(operation, "error") for operation in get_args(OperationName)),
+    Fault("open", "lose"),
+    Fault("close", "lose"),
+    Fault("stat", "lose"),
+    Fault("write", "short", 2000),
+)
+STORAGE: Final = (
+    *(("POST .*/b/(archive|records)/o", action) for action in ("error", "drop", "lose")),
+    *(("PUT .*upload_id=", action) for action in ("error", "drop", "lose")),
+    *(("GET .*alt=media", action) for action in ("error", "drop", "truncate")),
+    *(("GET .*/o\\?", action) for action in ("error", "drop", "truncate")),
+)
+WAREHOUSE: Final = (
+    *(("ReadRows", action, after) for action in ("error", "close", "wrong-rows") for after in (0, -1)),
+    *((method, action, 0) for method in ("jobs.query", "jobs.insert", "CreateReadSession") for action in ("error",)),
+    *((method, "close", -1) for method in ("jobs.query", "jobs.insert")),
+)
+GPG: Final = (("die", 0), ("die", 1500), ("fail", 0), ("flip", 1500), ("short", 1500), ("mute", 0))
+
+
+class Mischief:
+    """Strikes until it is stopped; `done` counts what it did."""
+
+    def __init__(self, ground: Ground, functions: Sequence[Function], chance: random.Random) -> None:
+        self.done: Counter[str] = Counter()
+        self._ground, self._functions, self._chance = ground, functions, chance
+        self._over = threading.Event()
+        self._kinds: Mapping[str, tuple[int, Callable[[], None]]] = {
+            "an instance killed": (2, self._kill_instance),
+            "a server killed": (1, self._kill_server),
+            "partner": (5, self._partner),
+            "storage": (5, self._storage),
+            "warehouse": (4, self._warehouse),
+            "gpg": (3, self._gpg),
+            "topic": (1, self._topic),
+        }
+
+    def run(self) -> None:
+        """Strike, pause, strike."""
+        weights = [weight for weight, _ in self._kinds.values()]
+        while not self._over.wait(self._chance.uniform(*PAUSE)):
+            (kind,) = self._chance.choices(list(self._kinds), weights)
+            self._kinds[kind][1]()
+            self.done[kind] += 1
+
+    def stop(self) -> None:
+        """No more of it, and what is broken is mended."""
+        self._over.set()
+
+    def _kill_instance(self) -> None:
+        function = self._chance.choice(self._functions)
+        assert function.process is not None
+        try:
+            self._chance.choice(psutil.Process(function.process.pid).children()).kill()
+        except (psutil.NoSuchProcess, IndexError):
+            return  # it was just being replaced
+
+    def _kill_server(self) -> None:
+        function = self._chance.choice(self._functions)
+        function.kill()
+        function.start()
+
+    def _partner(self) -> None:
+        self._ground.break_partner(*self._chance.sample(PARTNER, 2))
+
+    def _storage(self) -> None:
+        match, action = self._chance.choice(STORAGE)
+        self._ground.break_storage(match, action, skip=self._chance.randrange(4))
+
+    def _warehouse(self) -> None:
+        method, action, after = self._chance.choice(WAREHOUSE)
+        self._ground.break_warehouse(method, action, after=after)
+
+    def _gpg(self) -> None:
+        action, after = self._chance.choice(GPG)
+        self._ground.gpg.order(self._chance.choice(("--encrypt", "--decrypt")), action, after)  # type: ignore[arg-type]
+
+    def _topic(self) -> None:
+        self._ground.break_topics({"match": "Publish", "action": self._chance.choice(("error", "lose"))})
+
+
+@contextmanager
+def mischief(ground: Ground, functions: Sequence[Function], chance: random.Random) -> Iterator[Mischief]:
+    """Mischief while the block runs; everything is mended and up afterwards."""
+    made = Mischief(ground, functions, chance)
+    thread = threading.Thread(target=made.run, daemon=True)
+    thread.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+        thread.join()
+        ground.mend()

@@ -1,0 +1,133 @@
+"""A bit that turned after sealing, in whatever is kept, is found before the partner's server is even asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from pipeline.archive import Bucket
+from pipeline.errors import RecordDamaged
+from pipeline.recorded import Sealed
+from pipeline.records import Records
+from pipeline.window import Delivery, Slot
+from tests.faults import proof
+from tests.faults.ground import DATASET, Ground
+from tests.faults.push import asking_for, push
+from tests.faults.table import FEW, MANY
+from tests.stack.partner.faults import Fault
+from tests.stack.pubsub.message import Message
+
+PIECE: Final = 8 * 1024 * 1024
+
+
+def sealed(place: Ground, rows: int) -> tuple[Slot, Message]:
+    """An hour that is sealed and not sent: the partner was away."""
+    slot = place.slot(rows)
+    pushed = asking_for(slot.window, DATASET)
+    place.break_partner(Fault("connect", "error"))
+    assert not push(place.function().url, pushed).acknowledges
+    place.mend()
+    return slot, pushed
+
+
+def flip(path: Path, offset: int) -> None:
+    """Turn one bit of a file."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        (byte,) = file.read(1)
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+
+
+def on_disk(place: Ground, bucket: str, name: str) -> Path:
+    """The file in which the bucket keeps an object."""
+    generation = place.local.storage.bucket(bucket).get_blob(name).generation
+    return place.local.root / "buckets" / bucket / f"{generation}.data"
+
+
+def overwrite(place: Ground, bucket: str, name: str, offset: int) -> None:
+    """Turn one bit through the API, as somebody with the right to write could."""
+    blob = place.local.storage.bucket(bucket).blob(name)
+    content = bytearray(blob.download_as_bytes())
+    content[offset] ^= 1
+    blob.upload_from_string(bytes(content))
+
+
+def refused(place: Ground, slot: Slot, pushed: Message, code: str) -> None:
+    """Assert that the message is rejected with this code, and the partner was not asked."""
+    function = place.function()
+    place.look()
+    place.local.rejected()
+    assert push(function.url, pushed).acknowledges
+    (rejected,) = [json.loads(one) for one in place.local.rejected()]
+    assert rejected["code"] == code
+    assert "revise" in rejected["reason"]
+    assert "archive.damaged" in place.said()
+    assert place.asked() == []
+    assert proof.files(place, slot) == []
+
+
+def revised(place: Ground, slot: Slot) -> None:
+    """Assert that `revise` is the way out that the reason names."""
+    assert push(place.function().url, asking_for(slot.window, DATASET, revise=True)).acknowledges
+    (file,) = proof.files(place, slot)
+    assert "_r2_" in file.name
+
+
+@pytest.mark.parametrize("turn", ["on the disk", "through the API"])
+@pytest.mark.parametrize(
+    ("kind", "offset"),
+    [("csv", 5), ("csv", PIECE + 5), ("sealed", 5), ("sealed", PIECE + 5), ("sealed", 2 * PIECE + 5)],
+)
+def test_a_flipped_bit_in_an_archived_object_is_found(place: Ground, kind: str, offset: int, turn: str) -> None:
+    slot, pushed = sealed(place, MANY if offset > PIECE else FEW)
+    name = proof.records(place, slot)["r1/sealed-1"][kind]["name"]
+    if turn == "on the disk":
+        flip(on_disk(place, "archive", name), offset)
+    else:
+        overwrite(place, "archive", name, offset)
+    refused(place, slot, pushed, "archive-damaged")
+    revised(place, slot)
+
+
+@pytest.mark.parametrize("turn", ["on the disk", "through the API"])
+@pytest.mark.parametrize("record", ["r1/plan", "r1/sealed-1"])
+def test_a_flipped_bit_in_a_record_is_found(place: Ground, record: str, turn: str) -> None:
+    slot, pushed = sealed(place, FEW)
+    name = f"deliveries/{slot.folder}/{record}.json"
+    if turn == "on the disk":
+        flip(on_disk(place, "records", name), 100)
+    else:
+        overwrite(place, "records", name, 100)
+    refused(place, slot, pushed, "record-damaged")
+    revised(place, slot)
+
+
+class Kept(Bucket):
+    """A bucket of one object."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def read(self, name: str) -> bytes:
+        return self.content
+
+
+def test_every_single_bit_of_a_record_matters(place: Ground) -> None:
+    slot, _ = sealed(place, FEW)
+    content = (
+        place.local.storage.bucket("records").blob(f"deliveries/{slot.folder}/r1/sealed-1.json").download_as_bytes()
+    )
+
+    def opened(turned: bytes) -> Sealed | None:
+        return Records(Kept(turned)).read(Delivery(slot, 1), "sealed-1", Sealed)
+
+    assert opened(content) is not None
+    for position in range(len(content) * 8):
+        turned = bytearray(content)
+        turned[position // 8] ^= 1 << position % 8
+        with pytest.raises(RecordDamaged):
+            opened(bytes(turned))
