@@ -44,7 +44,7 @@ check: setup ## linting and strict types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy main.py pipeline tests
 
-chaos: setup ## hundreds of hours with kills, drops and duplicates; then an audit
+chaos: setup ## many hours with kills, drops and duplicates; then an audit
 	$(RUN) -m tests.chaos
 
 bench: setup ## measurements against what people use today

@@ -206,7 +206,7 @@ def test_a_service_that_stays_away_is_given_up_within_the_budget(tenant: Tenant)
     began = time.monotonic()
     with pytest.raises((ArchiveUnavailable, OutOfTime)):
         within(tenant, 2).stat("a.csv")
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10
 
 
 def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object(tenant: Tenant) -> None:
@@ -214,7 +214,7 @@ def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object
     began = time.monotonic()
     with pytest.raises((ArchiveUnavailable, OutOfTime)):
         within(tenant, 2).write("a.csv", chunks())
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10
     tenant.mend()
     assert within(tenant, 30).names("") == []
 
