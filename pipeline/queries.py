@@ -6,12 +6,21 @@ change column, so that a count and an extract, an hour apart, speak of the same 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
-from pipeline.dataset import Dataset
+from pipeline.dataset import Column, Dataset, Type
 
-FINGERPRINT_DIGITS = 15
-"""Hex digits of an MD5 that fit a positive INT64: 60 bits a row, summed exactly as NUMERIC for up to 10^10 rows."""
+USUAL_BYTES: Final[Mapping[Type, int]] = {
+    "INT64": 8,
+    "NUMERIC": 10,
+    "BIGNUMERIC": 20,
+    "BOOL": 5,
+    "DATE": 10,
+    "TIMESTAMP": 27,
+}
+"""What a value of the type takes in the file, or about that; texts are measured."""
 
 
 def readiness(dataset: Dataset, warehouse: str) -> str:
@@ -28,27 +37,25 @@ def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> 
     """Rows, distinct keys, estimated bytes, fingerprint and control totals, a row for each part that has rows.
 
     The fingerprint is the sum over all rows of a hash of every shared column, so it does not depend on order, notices
-    a change of any value, and duplicates do not cancel out.
+    a change of any value, and duplicates do not cancel out. 64 bits a row are summed exactly by NUMERIC, up to 10^10
+    rows.
     """
-    sources = [_quoted(dataset.column(total.column).source) for total in dataset.totals]
     sums = "".join(
-        f", {total.function.upper()}({source}) AS total_{number}"
-        for number, (total, source) in enumerate(zip(dataset.totals, sources, strict=True))
-    )
-    inner = ", ".join(
-        dict.fromkeys([f"{_row(dataset)} AS row_json", f"{_key(dataset)} AS row_key", *sorted(set(sources))])
+        f", {total.function.upper()}({_quoted(dataset.column(total.column).source)}) AS total_{number}"
+        for number, total in enumerate(dataset.totals)
     )
     return (
-        f"SELECT {_bucket('row_key', parts)} AS part, COUNT(*) AS row_count, COUNT(DISTINCT row_key) AS key_count, "
-        f"SUM(LENGTH(row_json)) AS byte_count, SUM(CAST({_number('row_json')} AS NUMERIC)) AS fingerprint{sums} "
-        f"FROM (SELECT {inner} FROM {_rows(dataset, warehouse, snapshot)}) GROUP BY part ORDER BY part"
+        f"SELECT {_bucket(dataset, parts)} AS part, "
+        f"COUNT(*) AS row_count, COUNT(DISTINCT {_key(dataset)}) AS key_count, SUM({_bytes(dataset)}) AS byte_count, "
+        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint{sums} "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY 1 ORDER BY 1"
     )
 
 
 def extract(dataset: Dataset, warehouse: str, snapshot: datetime, part: int, parts: int) -> str:
     """The rows of one part, the shared columns under the file's names, in no particular order."""
     columns = ", ".join(f"{_quoted(column.source)} AS {_quoted(column.name)}" for column in dataset.columns)
-    condition = f" AND {_bucket(_key(dataset), parts)} = {part}" if parts > 1 else ""
+    condition = f" AND {_bucket(dataset, parts)} = {part}" if parts > 1 else ""
     return f"SELECT {columns} FROM {_rows(dataset, warehouse, snapshot)}{condition}"
 
 
@@ -57,7 +64,7 @@ def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
     change = _quoted(dataset.column(dataset.change).source)
     return (
         f"SELECT TIMESTAMP_TRUNC({change}, HOUR) AS hour, COUNT(*) AS row_count, "
-        f"SUM(CAST({_number(_row(dataset))} AS NUMERIC)) AS fingerprint "
+        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint "
         f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
     )
 
@@ -65,7 +72,7 @@ def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
 def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
     """A hash of the key and one of the whole row, for every row of the window at the snapshot."""
     return (
-        f"SELECT {_number(_key(dataset))} AS key_hash, {_number(_row(dataset))} AS row_hash "
+        f"SELECT {_hash(_key(dataset))} AS key_hash, {_hash(_row(dataset))} AS row_hash "
         f"FROM {_rows(dataset, warehouse, snapshot)}"
     )
 
@@ -75,7 +82,7 @@ def moved_on(dataset: Dataset, warehouse: str) -> str:
     change = _quoted(dataset.column(dataset.change).source)
     return (
         f"SELECT COUNT(*) AS row_count FROM `{warehouse}.{dataset.table}` "
-        f"WHERE {change} >= @start AND NOT ({_condition(dataset)}) AND {_number(_key(dataset))} IN UNNEST(@hashes)"
+        f"WHERE {change} >= @start AND NOT ({_condition(dataset)}) AND {_hash(_key(dataset))} IN UNNEST(@hashes)"
     )
 
 
@@ -98,12 +105,24 @@ def _key(dataset: Dataset) -> str:
     return f"TO_JSON_STRING(STRUCT({', '.join(_quoted(dataset.column(name).source) for name in dataset.key)}))"
 
 
-def _number(text: str) -> str:
-    return f"CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5({text})), 1, {FINGERPRINT_DIGITS})) AS INT64)"
+def _hash(text: str) -> str:
+    return f"FARM_FINGERPRINT({text})"
 
 
-def _bucket(key: str, parts: int) -> str:
-    return f"MOD({_number(key)}, {parts}) + 1" if parts > 1 else "1"
+def _bucket(dataset: Dataset, parts: int) -> str:
+    """1 to `parts`, by the key; twice MOD, as the hash may be negative."""
+    return f"MOD(MOD({_hash(_key(dataset))}, {parts}) + {parts}, {parts}) + 1" if parts > 1 else "1"
+
+
+def _bytes(dataset: Dataset) -> str:
+    """About what a row takes in the file, its separators included."""
+    texts = [column for column in dataset.columns if column.type in ("STRING", "JSON")]
+    fixed = sum(USUAL_BYTES.get(column.type, 0) + 1 for column in dataset.columns) + 1
+    return " + ".join([str(fixed), *(f"IFNULL(BYTE_LENGTH({_text(column)}), 0)" for column in texts)])
+
+
+def _text(column: Column) -> str:
+    return f"TO_JSON_STRING({_quoted(column.source)})" if column.type == "JSON" else _quoted(column.source)
 
 
 def _quoted(name: str) -> str:

@@ -114,7 +114,10 @@ class Opened(BaseModel):
 
 
 class Sealed(Record):
-    """A part is archived, signed, encrypted and checked: from here on only these bytes are ever sent."""
+    """A part is archived, signed, encrypted and checked: from here on only these bytes are ever sent.
+
+    `sha256_until` holds the sealed file's digest up to the end of each piece of `piece_size` bytes, the whole one last.
+    """
 
     part: int
     attempt: str
@@ -123,7 +126,7 @@ class Sealed(Record):
     csv: Archived
     sealed: Archived
     piece_size: int
-    piece_sha256: tuple[str, ...]
+    sha256_until: tuple[str, ...]
     recipient: str
     signer: str | None
     keys: Mapping[str, str]

@@ -23,7 +23,7 @@ from pipeline.window import Window
 EXAMPLES: Final = 20
 """Hashed keys that a violation names; the count says how many rows there are in all."""
 
-SLICE: Final = 16_384
+SLICE: Final = 32_768
 """Rows of one frame: the warehouse's batches may be large, and every step holds a copy of one frame."""
 
 _ARROW: Final = {

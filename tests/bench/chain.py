@@ -32,9 +32,9 @@ def run(options: Options) -> Iterator[Figure]:
                     plans.append(delivered.stages["plan"])
                     staged.append(sum(theirs.staged(data.hour(number), "frames").values()))
                     shell.append(sum(theirs.shell().values()))
+                    if number == 0:
+                        rows.append(sum(theirs.staged(data.hour(0), "rows").values()))
                     sweep(local)
-                if number == 0:
-                    rows = [sum(theirs.staged(data.hour(0), "rows").values())]
                 beyond = tuple(whole - plan for whole, plan in zip(ours, plans, strict=True))
                 label = f"{size} MB"
                 yield Figure("chain", f"{label}, staged by pandas", "s", tuple(ours), tuple(staged), "staged", goal=3.0)
@@ -46,4 +46,6 @@ def run(options: Options) -> Iterator[Figure]:
                     "chain", f"{label}, shell, plan left out", "s", beyond, tuple(shell), "gpg, sftp", note=PLAN
                 )
                 if rows:
-                    yield Figure("chain", f"{label}, staged row by row", "s", (min(ours),), tuple(rows), "staged")
+                    yield Figure(
+                        "chain", f"{label}, staged row by row", "s", tuple(ours), tuple(rows), "staged", goal=3.0
+                    )

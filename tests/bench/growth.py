@@ -13,7 +13,7 @@ from tests.bench.ground import Options, deliver, ground, serving, sweep
 from tests.bench.watching import watched
 from tests.stack.world import World
 
-ROWS: Final = (10_000, 100_000, 1_000_000)
+ROWS: Final = (10_000, 100_000, 1_000_000, 3_000_000)
 MORE: Final = 10_000_000
 FLAT: Final = 1.15
 MEMORY_GOAL: Final = 400.0

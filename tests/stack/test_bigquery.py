@@ -116,6 +116,11 @@ def test_a_table_tells_its_schema_partitioning_clustering_labels_and_rows(local:
         ("SELECT TIMESTAMP_DIFF(TIMESTAMP '2026-01-01 01:00:00+00', TIMESTAMP '2026-01-01 00:00:01+00', HOUR)", (0,)),
         ("SELECT TIMESTAMP_MICROS(1)", (dt.datetime(1970, 1, 1, 0, 0, 0, 1, UTC),)),
         ("SELECT PARSE_TIMESTAMP('%F', '2026-01-01')", (dt.datetime(2026, 1, 1, tzinfo=UTC),)),
+        ("SELECT BYTE_LENGTH('é𝄞'), LENGTH('é𝄞'), BYTE_LENGTH(b'\\xff')", (6, 2, 1)),
+        (
+            "SELECT FARM_FINGERPRINT('a') = FARM_FINGERPRINT('a'), FARM_FINGERPRINT('a') = FARM_FINGERPRINT('b')",
+            (True, False),
+        ),
         ("SELECT TO_HEX(MD5('a'))", ("0cc175b9c0f1b6a831c399e269772661",)),
         ("SELECT TO_HEX(SHA256('a'))", ("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",)),
         ("SELECT CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5('a')), 1, 15)) AS INT64)", (0x0CC175B9C0F1B6A,)),
@@ -143,11 +148,12 @@ def test_to_json_string_is_bigquerys_text(local: Local) -> None:
     assert '"name":"","amount":0,' in third
 
 
-def test_the_hash_of_a_row_changes_with_any_value_and_tells_null_from_empty(local: Local) -> None:
+@pytest.mark.parametrize("form", ["FARM_FINGERPRINT({})", "TO_HEX(MD5({}))"])
+def test_the_hash_of_a_row_changes_with_any_value_and_tells_null_from_empty(local: Local, form: str) -> None:
     columns = ["id", "name", "amount", "big", "at", "day", "civil", "clock", "yes", "ratio", "raw", "doc"]
     base = local.rows("SELECT * FROM d.people WHERE id = 1")[0]
     assert len(base) == 13
-    digest = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({', '.join(columns)}))))"
+    digest = form.format(f"TO_JSON_STRING(STRUCT({', '.join(columns)}))")
     plain = local.rows(f"SELECT {digest} FROM d.people WHERE id = 1")[0][0]
     assert plain == local.rows(f"SELECT {digest} FROM d.people WHERE id = 1")[0][0]
     changed = {
@@ -158,14 +164,14 @@ def test_the_hash_of_a_row_changes_with_any_value_and_tells_null_from_empty(loca
     }
     assert plain not in changed.values()
     assert len(set(changed.values())) == len(columns)
-    assert (
-        len(set(local.rows("SELECT MD5(TO_JSON_STRING(STRUCT(x))) FROM UNNEST(['', 'null', CAST(NULL AS STRING)]) x")))
-        == 3
-    )
+    texts = "UNNEST(['', 'null', CAST(NULL AS STRING)]) x"
+    assert len(set(local.rows(f"SELECT {form.format('TO_JSON_STRING(STRUCT(x))')} FROM {texts}"))) == 3
+    both = [form.format(f"TO_JSON_STRING(STRUCT({values}))") for values in ("'a' AS x, 'b' AS y", "'b' AS x, 'a' AS y")]
+    assert len(set(local.rows(f"SELECT {', '.join(both)}")[0])) == 2
 
 
 def test_the_sum_of_row_hashes_does_not_depend_on_order_or_grouping(local: Local) -> None:
-    number = "CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(TO_JSON_STRING(STRUCT(id, name)))), 1, 15)) AS INT64)"
+    number = "FARM_FINGERPRINT(TO_JSON_STRING(STRUCT(id, name)))"
     whole = local.rows(
         f"SELECT COUNT(DISTINCT TO_JSON_STRING(STRUCT(id, name))), SUM(CAST({number} AS NUMERIC)) FROM d.people"
     )

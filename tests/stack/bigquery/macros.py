@@ -68,7 +68,6 @@ MACROS = (
         WHEN typeof(x) = 'VARCHAR' AND regexp_matches(CAST(x AS VARCHAR), '\\.\\d{{{BIGNUMERIC_SCALE}}}\\d*[1-9]')
             THEN error('BIGNUMERIC has 18 decimals in the local BigQuery, a value has more')
         ELSE CAST(x AS DECIMAL(38, {BIGNUMERIC_SCALE})) END""",
-    # Not Google's FarmHash: some other 64 bits of the same text.
-    """CREATE OR REPLACE MACRO bq_fingerprint(x) AS
-        CAST(CAST(CAST('0x' || substr(md5(x), 1, 16) AS UBIGINT) AS HUGEINT) - 9223372036854775808 AS BIGINT)""",
+    # 64 bits without a sign to INT64.
+    "CREATE OR REPLACE MACRO bq_fingerprint(x) AS CAST(CAST(x AS HUGEINT) - 9223372036854775808 AS BIGINT)",
 )

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +17,8 @@ MD5_UP_TO = 8 << 20
 """Larger objects get an MD5 only when the uploader sent one to compare: it would halve the speed.
 The real service keeps one for every object that is not composed."""
 PIECE = 1 << 20
+LETTING_GO = 8 << 20
+"""Bytes after which the system is told that it need not keep them in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,9 @@ class Sink:
     def write(self, piece: bytes) -> None:
         self._file.write(piece)
         self._crc = google_crc32c.extend(self._crc, piece)
-        self.size += len(piece)
+        before, self.size = self.size, self.size + len(piece)
+        if self.size // LETTING_GO > before // LETTING_GO:
+            let_go(self._file)
 
     def discard(self) -> None:
         self._file.close()
@@ -82,6 +88,15 @@ def fill(sink: Sink, pieces: Iterable[bytes]) -> Sink:
         sink.discard()
         raise
     return sink
+
+
+def let_go(file: BinaryIO | FileIO, start: int = 0, length: int = 0) -> None:
+    """Have the bytes leave the memory as soon as the disk has them; without a length all that follow `start`.
+
+    An archive is far larger than what anybody reads again soon. Where the memory is a virtual machine's, a fresh page
+    costs several times the copy into it; like this the same few pages serve again and again.
+    """
+    os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_DONTNEED)
 
 
 def pieces_of(file: BinaryIO) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.stack.storage.content import PIECE
+from tests.stack.storage.content import PIECE, let_go
 from tests.stack.storage.errors import Refused
 from tests.stack.storage.faults import Fault, Faults, flipped
 from tests.stack.storage.routes import Service
@@ -124,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
             with content.file as file:
                 if sent:
                     self.connection.sendfile(file, content.start, sent)
+                    let_go(file, content.start, sent)
         else:
             data = _in_memory(content)[:sent]
             self.wfile.write(flipped(data) if flip else data)
