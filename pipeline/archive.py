@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +24,7 @@ from google.cloud.storage import exceptions as transfer
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import exceptions as http
 
+from pipeline.beside import beside
 from pipeline.budget import Budget
 from pipeline.deadline import BoundedAdapter, bound_to_budget
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
@@ -31,6 +34,9 @@ Client = storage.Client
 
 PIECE: Final = 8 * 1024 * 1024
 """Bytes of one request of a resumable upload; a multiple of 256 KiB as the protocol asks."""
+
+READS: Final = 3
+"""Pieces that are read at the same time: Cloud Storage takes its time over each request, not over its bytes."""
 
 CALL_SECONDS: Final = 60.0
 
@@ -54,22 +60,24 @@ class Copy:
         self.stored: Stored | None = None
 
     def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks, each after it was taken into the upload.
+        """The same chunks; the upload goes on beside, a block of them behind.
 
         The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
         aborts the upload. Raises ArchiveUnavailable, ArchiveDamaged, OutOfTime.
         """
         checksum = google_crc32c.Checksum()
-        size = 0
+        size, given, held = 0, 0, []
         with self._bucket.mapped(self.name):
-            blob = self._bucket.handle.blob(self.name)
-            options = self._bucket.options()
-            with blob.open("wb", chunk_size=PIECE, if_generation_match=0, checksum="crc32c", **options) as upload:
+            with beside(self._upload) as give:
                 for chunk in chunks:
-                    upload.write(chunk)
                     checksum.update(chunk)
                     size += len(chunk)
+                    held.append(chunk)
+                    if size - given >= PIECE:
+                        give(held)
+                        given, held = size, []
                     yield chunk
+                give(held)
             self.stored = self._bucket.stat(self.name)
         expected = base64.b64encode(checksum.digest()).decode()
         if self.stored is None or (self.stored.size, self.stored.crc32c) != (size, expected):
@@ -77,6 +85,15 @@ class Copy:
                 f"{self._bucket.name}/{self.name} should hold {size} bytes with crc32c {expected}; the server "
                 f"describes {self.stored}."
             )
+
+    def _upload(self, blocks: Iterator[list[bytes]]) -> None:
+        """Write the blocks as they come: a request may take its time while the next block is made."""
+        blob = self._bucket.handle.blob(self.name)
+        options = self._bucket.options()
+        with blob.open("wb", chunk_size=PIECE, if_generation_match=0, checksum="crc32c", **options) as upload:
+            for block in blocks:
+                for chunk in block:
+                    upload.write(chunk)
 
 
 class Bucket:
@@ -155,27 +172,41 @@ class Bucket:
         return Copy(self, name)
 
     def pieces(self, stored: Stored, size: int) -> Iterator[bytes]:
-        """The object's bytes in pieces of `size`, of just the generation that was recorded.
+        """The object's bytes in pieces of `size`, of just the generation that was recorded, in order.
 
-        Raises ArchiveDamaged where that generation is gone, ArchiveUnavailable, OutOfTime.
+        READS pieces are asked for at a time. Raises ArchiveDamaged where that generation is gone, ArchiveUnavailable,
+        OutOfTime.
         """
+        under_way: deque[Future[bytes]] = deque()
+        with ThreadPoolExecutor(READS, thread_name_prefix="read") as pool:
+            try:
+                for start in range(0, stored.size, size):
+                    under_way.append(pool.submit(self._piece, stored, start, size))
+                    if len(under_way) == READS:
+                        yield under_way.popleft().result()
+                while under_way:
+                    yield under_way.popleft().result()
+            finally:
+                for unwanted in under_way:
+                    unwanted.cancel()
+
+    def _piece(self, stored: Stored, start: int, size: int) -> bytes:
         blob = self.handle.blob(stored.name, generation=stored.generation)
-        for start in range(0, stored.size, size):
-            with self.mapped(stored.name):
-                try:
-                    piece: bytes = blob.download_as_bytes(
-                        start=start,
-                        end=min(start + size, stored.size) - 1,
-                        checksum=None,
-                        single_shot_download=True,  # else read in steps of 8 KiB, at four times the processor time
-                        **self.options(),
-                    )
-                except (api.NotFound, api.RequestRangeNotSatisfiable) as error:
-                    raise ArchiveDamaged(
-                        f"{self.name}/{stored.name} generation {stored.generation}, {stored.size} bytes, is what the "
-                        f"record names; the bucket has no such object ({type(error).__name__})."
-                    ) from None
-            yield piece
+        with self.mapped(stored.name):
+            try:
+                piece: bytes = blob.download_as_bytes(
+                    start=start,
+                    end=min(start + size, stored.size) - 1,
+                    checksum=None,
+                    single_shot_download=True,  # else read in steps of 8 KiB, at four times the processor time
+                    **self.options(),
+                )
+            except (api.NotFound, api.RequestRangeNotSatisfiable) as error:
+                raise ArchiveDamaged(
+                    f"{self.name}/{stored.name} generation {stored.generation}, {stored.size} bytes, is what the "
+                    f"record names; the bucket has no such object ({type(error).__name__})."
+                ) from None
+        return piece
 
     def sha256(self, stored: Stored) -> str:
         """Digest of the object's bytes, all of them read. Raises as `pieces` does."""

@@ -11,7 +11,7 @@ from typing import Final
 from pipeline import log, partner
 from pipeline.cloud import VERSION, Cloud
 from pipeline.errors import PartnerRefused, during
-from pipeline.gnupghome import Gpg, status
+from pipeline.gnupghome import status
 from pipeline.keyring import Keyring, keyring
 from pipeline.partner import Listed, Server
 from pipeline.recorded import Archived, Returned
@@ -131,7 +131,7 @@ def _opened(raw: bytes, keys: Keyring) -> _Content:
     armored = b"-----BEGIN PGP MESSAGE-----" in raw[:1000]
     if not armored and not (raw[:1] and raw[0] & 0x80 and _text(raw) is None):
         return _Content(None, "not encrypted")
-    result = Gpg(keys.home).decrypt(raw, passphrase=keys.passphrase, always_trust=True)
+    result = keys.gpg.decrypt(raw, passphrase=keys.passphrase, always_trust=True)
     lines = status(result.stderr)
     words = {line[0] for line in lines}
     if "BADSIG" in words:  # gpg then ends before it says whether the content is whole

@@ -43,7 +43,8 @@ def _deliver(slot: Slot, request: Request, cloud: Cloud) -> None:
     part = plan.part(request.part or 1)
     if part is None:
         raise MessageRejected(f"{delivery} has {len(plan.parts)} parts; there is no part {request.part}.")
-    sealed = cloud.records.read(delivery, f"sealed-{part.part}", Sealed)
+    name = f"sealed-{part.part}"
+    sealed = cloud.records.read(delivery, name, Sealed) if folder.has(delivery.revision, name) else None
     if sealed is None:
         sealed = prepare(delivery, plan, part, request, cloud)
     if send(delivery, sealed, request, folder, cloud) is None:

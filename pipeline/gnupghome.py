@@ -6,6 +6,7 @@ that `keyring`, `seal` and `reopen` need not know its inside.
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import logging
 import shutil
@@ -37,11 +38,12 @@ _CLEANER: Final = """
 home=$(mktemp -d "$1/pspp-gpg-XXXXXXXX") || exit 1
 echo "$home"
 read -r _
-gpgconf --homedir "$home" --kill all 2>/dev/null
+gpgconf --homedir "$home" --kill gpg-agent 2>/dev/null
 rm -rf -- "$home"
 """
 """Makes the directory, then waits for the end of its input, which comes when this process closes it, exits or is
-killed; then cleans up. So there is no moment at which a directory exists that nobody will remove."""
+killed; then cleans up. So there is no moment at which a directory exists that nobody will remove. The agent is all that
+gpg starts here; a card's daemon would end with it."""
 
 
 @contextmanager
@@ -88,11 +90,11 @@ def gnupghome() -> Iterator[Path]:
 class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     """python-gnupg on one home, whose running process can be ended, and does not hang.
 
-    Every call but a streaming one is given ANSWER_SECONDS; after that gpg is killed and SealFailed raised. A stream
-    has its own limit: whoever feeds it calls `kill`.
+    Every call is given ANSWER_SECONDS; after that gpg is killed and SealFailed raised. Only one that `for_a_stream`
+    gave has no such limit: whoever feeds it calls `kill`.
     """
 
-    def __init__(self, home: Path, buffer_size: int = 1 << 18, *, streaming: bool = False) -> None:
+    def __init__(self, home: Path, buffer_size: int = 1 << 18) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._streaming = False
         try:
@@ -100,7 +102,13 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         except (OSError, ValueError):
             raise SealFailed("gpg does not start as it should: it cannot tell its version.") from None
         self.buffer_size = buffer_size
-        self._streaming = streaming
+
+    def for_a_stream(self) -> Gpg:
+        """One on the same home for one stream, as `on_data` and the process belong to one; gpg is not asked anew."""
+        made = copy.copy(self)
+        made._process = None
+        made._streaming = True
+        return made
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> subprocess.Popen[bytes]:
         process: subprocess.Popen[bytes] = super()._open_subprocess(args, passphrase)

@@ -41,10 +41,15 @@ class Key:
 class Keyring:
     """A home with everything that sealing needs. `signing` is None where the partner wants unsigned files."""
 
-    home: Path
+    gpg: Gpg = field(repr=False)
     partner: Key
     signing: Key | None
     passphrase: str | None = field(repr=False)
+
+    @property
+    def home(self) -> Path:
+        """The directory of the ring."""
+        return Path(self.gpg.gnupghome)
 
 
 @contextmanager
@@ -62,7 +67,7 @@ def keyring(settings: Settings, credentials: Credentials, budget: Budget) -> Ite
                 passphrase = credentials.read(settings.signing_passphrase_secret, budget).text
             signing = imported(gpg, credentials.read(settings.signing_key_secret, budget), "s", passphrase)
             signs(gpg, signing, passphrase)
-        yield Keyring(home, partner, signing, passphrase)
+        yield Keyring(gpg, partner, signing, passphrase)
 
 
 def imported(gpg: Gpg, secret: Secret, capability: str, passphrase: str | None = None) -> Key:

@@ -133,7 +133,7 @@ def opening(keys: Keyring, budget: Budget) -> Iterator[Opener]:
     with gnupghome() as home:
         gpg = Gpg(home)
         if keys.signing is not None:
-            gpg.import_keys(Gpg(keys.home).export_keys(keys.signing.fingerprint))
+            gpg.import_keys(keys.gpg.export_keys(keys.signing.fingerprint))
         made = gpg.gen_key(
             gpg.gen_key_input(
                 key_type="EDDSA",
@@ -150,10 +150,10 @@ def opening(keys: Keyring, budget: Budget) -> Iterator[Opener]:
         )
         if not made.fingerprint:
             raise OpenedDiffers("gpg could not make the throw-away key that opens the sealed file again.")
-        Gpg(keys.home).import_keys(gpg.export_keys(made.fingerprint))
+        keys.gpg.import_keys(gpg.export_keys(made.fingerprint))
         listed = gpg.list_keys(keys=made.fingerprint)[0]
         key_ids = frozenset(str(keyid).upper() for keyid in (listed["keyid"], *listed["subkey_info"]))
-        ready = Opener(Gpg(home, streaming=True), made.fingerprint, key_ids, budget)
+        ready = Opener(gpg.for_a_stream(), made.fingerprint, key_ids, budget)
         try:
             yield ready
         finally:

@@ -71,7 +71,7 @@ def seal(
     integrity protection (MDC). Raises SealFailed, OutOfTime, or whatever `chunks` raises. However it ends, gpg, the
     thread and `chunks` are closed when this iterator is.
     """
-    gpg = Gpg(keys.home, streaming=True)
+    gpg = keys.gpg.for_a_stream()
     source = _Source(iter(chunks), gpg)
     output: queue.Queue[bytes | _Proven | BaseException] = queue.Queue(QUEUED)
 

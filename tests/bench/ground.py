@@ -51,14 +51,17 @@ def manners() -> Manners:
 
 
 @contextmanager
-def ground(options: Options, name: str, *, narrow: bool = True, partner: Manners | None = None) -> Iterator[World]:
-    """A world of its own; its directory is gone afterwards."""
+def ground(
+    options: Options, name: str, *, narrow: bool = True, partner: Manners | None = None, store_ms: int = 0
+) -> Iterator[World]:
+    """A world of its own, whose store takes so many milliseconds longer over each request; gone afterwards."""
     root = options.directory / name
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     try:
         directory = data.contracts(root / "contracts") if narrow else None
-        with world(root, manners=partner or manners(), contracts_directory=directory) as local:
+        store = ("--latency-ms", str(store_ms))
+        with world(root, manners=partner or manners(), contracts_directory=directory, store_options=store) as local:
             yield local
     finally:
         shutil.rmtree(root, ignore_errors=True)

@@ -195,6 +195,7 @@ def world(
     *,
     manners: Manners = "aws",
     partner_options: Sequence[str] = (),
+    store_options: Sequence[str] = (),
     contracts_directory: Path | None = None,
     pgp_algorithm: keys.PgpAlgorithm = "ed25519/cv25519",
     tables: bool = True,
@@ -212,7 +213,9 @@ def world(
         ending.callback(made.stop)
         logs = root / "logs"
         made.services["bigquery"] = start("tests.stack.bigquery", logs=logs)
-        made.services["storage"] = start("tests.stack.storage", "--root", str(root / "buckets"), logs=logs)
+        made.services["storage"] = start(
+            "tests.stack.storage", "--root", str(root / "buckets"), *store_options, logs=logs
+        )
         made.services["secretmanager"] = start("tests.stack.secretmanager", logs=logs)
         made.services["pubsub"] = start("tests.stack.pubsub", logs=logs)
         _make_keys(made, pgp_algorithm)

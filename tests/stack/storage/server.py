@@ -1,6 +1,7 @@
 """Sockets and threads: one thread a connection, connections kept alive."""
 
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
@@ -21,10 +22,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, service: Service, faults: Faults) -> None:
+    def __init__(self, port: int, service: Service, faults: Faults, latency: float = 0.0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.service = service
         self.faults = faults
+        self.latency = latency
 
     @property
     def url(self) -> str:
@@ -72,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == FAULTS_PATH:
             self._send(self._control(body))
             return
+        time.sleep(self.server.latency)
         fault = self.server.faults.strike(f"{self.command} {self.path}")
         action = fault.action if fault else None
         if action == "hang":
