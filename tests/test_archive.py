@@ -3,6 +3,7 @@
 import base64
 import gc
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -106,6 +107,17 @@ def test_any_size_is_stored(bucket: Bucket, size: int) -> None:
     assert bucket.write("a.pgp", [CONTENT[:size]]).crc32c == crc32c(CONTENT[:size])
 
 
+def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(tenant: Tenant, bucket: Bucket) -> None:
+    tenant.break_storage("upload_id", "hang")
+    copy = bucket.copy("a.csv")
+    stream = copy.passing(chunks())
+    assert b"".join(next(stream) for _ in chunks()) == CONTENT
+    assert bucket.stat("a.csv") is None
+    tenant.mend()
+    assert list(stream) == []
+    assert copy.stored == bucket.stat("a.csv")
+
+
 class Broken(Exception):
     """The source's own."""
 
@@ -159,6 +171,24 @@ def test_recorded_bytes_come_back_in_pieces(bucket: Bucket) -> None:
     pieces = list(bucket.pieces(stored, 5_000_000))
     assert b"".join(pieces) == CONTENT
     assert {len(piece) for piece in pieces[:-1]} == {5_000_000}
+
+
+def test_pieces_are_asked_for_together_and_come_in_order(tenant: Tenant, bucket: Bucket) -> None:
+    stored = bucket.write("a.pgp", chunks())
+    tenant.break_storage("alt=media", "hang")  # the first to be asked for is the last to come
+    pieces = bucket.pieces(stored, 1_000_000)
+    mending = threading.Timer(0.5, tenant.mend)
+    mending.start()
+    assert b"".join(pieces) == CONTENT
+    mending.join()
+
+
+def test_a_reader_who_leaves_early_leaves_no_thread(bucket: Bucket) -> None:
+    stored, before = bucket.write("a.pgp", chunks()), threading.active_count()
+    pieces = bucket.pieces(stored, 1_000_000)
+    assert next(pieces) == CONTENT[:1_000_000]
+    pieces.close()  # type: ignore[attr-defined]  # it is a generator
+    assert threading.active_count() == before
 
 
 def test_an_empty_object_has_no_pieces(bucket: Bucket) -> None:

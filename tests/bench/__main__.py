@@ -20,6 +20,7 @@ from tests.stack.processes import repository
 
 BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill")
 SIZES: Final = (10, 100, 500)
+LARGE: Final = 2000
 
 
 def main() -> int:
@@ -41,13 +42,16 @@ def _arguments() -> tuple[Options, list[str], Path]:
     parser.add_argument("--sizes", help=f"megabytes of CSV, with commas; {','.join(map(str, SIZES))} without it")
     parser.add_argument("--runs", type=int, default=3, help="samples of each figure")
     parser.add_argument("--quick", action="store_true", help="one small size, two samples: under two minutes")
-    parser.add_argument("--full", action="store_true", help="10 million rows of growth, 720 hours of backfill")
+    parser.add_argument(
+        "--full", action="store_true", help=f"{LARGE} MB of chain, 10 million rows of growth, 720 hours of backfill"
+    )
     parser.add_argument("--python", default=sys.executable, help="interpreter of the function's processes")
     parser.add_argument("--output", type=Path, default=repository() / "build" / "bench")
     given = parser.parse_args()
     if unknown := set(given.names) - set(BENCHMARKS):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
-    sizes = tuple(int(size) for size in given.sizes.split(",")) if given.sizes else SIZES
+    usual = (*SIZES, LARGE) if given.full else SIZES
+    sizes = tuple(int(size) for size in given.sizes.split(",")) if given.sizes else usual
     options = Options(
         sizes=(10,) if given.quick and not given.sizes else sizes,
         runs=min(given.runs, 2) if given.quick else given.runs,

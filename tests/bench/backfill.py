@@ -19,7 +19,7 @@ from tests.stack.function import Function
 from tests.stack.world import PROJECT, World
 
 ROWS: Final = 100
-HOURS: Final = {"quick": 4, "default": 16, "full": 720}
+HOURS: Final = {"quick": 4, "default": 40, "full": 720}
 WORKERS: Final = (1, 2, 4)
 PATIENCE: Final = 7200.0
 POLL: Final = 0.05

@@ -8,44 +8,83 @@ and sends.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, deliver, ground, serving, sweep
 from tests.bench.peers import peer
 
-PLAN = "readiness and count queries, which the local warehouse computes on these cores, are taken off our time"
+PLAN: Final = "readiness and count queries, which the local warehouse computes on these cores, are taken off our time"
+DISTANT: Final = "Cloud Storage takes tens of milliseconds over each request, the local store none unless it is told"
+STAGED_MOST: Final = 500
+"""Megabytes that pandas is asked to hold: 2 GB of CSV would be more than 16 GB of Python's decimals and texts."""
+
+ROWS_MOST: Final = 10
+"""Megabytes that are staged row by row, at some 2 MB/s."""
+
+STORE_MS: Final = 100
+
+
+@dataclass(slots=True)
+class Samples:
+    """Seconds of each way, in the order in which they were taken; the ways take turns."""
+
+    ours: list[float] = field(default_factory=list)
+    beyond_plan: list[float] = field(default_factory=list)
+    staged: list[float] = field(default_factory=list)
+    rows: list[float] = field(default_factory=list)
+    shell: list[float] = field(default_factory=list)
 
 
 def run(options: Options) -> Iterator[Figure]:
-    """A figure for each size and peer; samples of ours and of the peers take turns."""
-    with ground(options, "chain") as local, peer(local, options.directory / "chain" / "peer") as theirs:
-        for number, size in enumerate(options.sizes):
-            data.fill(local, data.hour(number), size * 1_000_000 // data.ROW_BYTES)
+    """A figure for each size and peer; then one size with a store that takes its time."""
+    for size in options.sizes:
+        samples = _samples(options, size)
+        yield from _figures(f"{size} MB", samples)
+    size = min(options.sizes) if options.quick else 100
+    distant = _samples(options, size, store_ms=STORE_MS)
+    label = f"{size} MB, store {STORE_MS} ms away"
+    yield _figure(f"{label}, staged by pandas", distant.ours, distant.staged, "staged", note=DISTANT)
+
+
+def _samples(options: Options, size: int, *, store_ms: int = 0) -> Samples:
+    found, window = Samples(), data.hour(0)
+    with (
+        ground(options, "chain", store_ms=store_ms) as local,
+        peer(local, options.directory / "chain" / "peer") as theirs,
+    ):
+        data.fill(local, data.hour(1), 1_000)
+        data.fill(local, window, size * 1_000_000 // data.ROW_BYTES)
         with serving(local, options) as function:
-            deliver(function, data.hour(0), "payments")
-            for number, size in enumerate(options.sizes):
-                ours, plans, staged, rows, shell = [], [], [], [], []
-                for _ in range(options.runs):
-                    delivered = deliver(function, data.hour(number), "payments")
-                    ours.append(delivered.seconds)
-                    plans.append(delivered.stages["plan"])
-                    staged.append(sum(theirs.staged(data.hour(number), "frames").values()))
-                    shell.append(sum(theirs.shell().values()))
-                    if number == 0:
-                        rows.append(sum(theirs.staged(data.hour(0), "rows").values()))
-                    sweep(local)
-                beyond = tuple(whole - plan for whole, plan in zip(ours, plans, strict=True))
-                label = f"{size} MB"
-                yield Figure("chain", f"{label}, staged by pandas", "s", tuple(ours), tuple(staged), "staged", goal=3.0)
-                yield Figure(
-                    "chain", f"{label}, staged, plan left out", "s", beyond, tuple(staged), "staged", note=PLAN
-                )
-                yield Figure("chain", f"{label}, shell", "s", tuple(ours), tuple(shell), "gpg, sftp", goal=1 / 1.5)
-                yield Figure(
-                    "chain", f"{label}, shell, plan left out", "s", beyond, tuple(shell), "gpg, sftp", note=PLAN
-                )
-                if rows:
-                    yield Figure(
-                        "chain", f"{label}, staged row by row", "s", tuple(ours), tuple(rows), "staged", goal=3.0
-                    )
+            deliver(function, data.hour(1), "payments")
+            for _ in range(options.runs):
+                delivered = deliver(function, window, "payments")
+                found.ours.append(delivered.seconds)
+                found.beyond_plan.append(delivered.seconds - delivered.stages["plan"])
+                if size <= STAGED_MOST:
+                    found.staged.append(sum(theirs.staged(window, "frames").values()))
+                else:
+                    theirs.write_csv(window)
+                found.shell.append(sum(theirs.shell().values()))
+                if size <= ROWS_MOST:
+                    found.rows.append(sum(theirs.staged(window, "rows").values()))
+                sweep(local)
+    return found
+
+
+def _figures(label: str, found: Samples) -> Iterator[Figure]:
+    if found.staged:
+        yield _figure(f"{label}, staged by pandas", found.ours, found.staged, "staged", goal=3.0)
+        yield _figure(f"{label}, staged, plan left out", found.beyond_plan, found.staged, "staged", note=PLAN)
+    if found.rows:
+        yield _figure(f"{label}, staged row by row", found.ours, found.rows, "staged", goal=3.0)
+    yield _figure(f"{label}, shell", found.ours, found.shell, "gpg, sftp", goal=1 / 1.5)
+    yield _figure(f"{label}, shell, plan left out", found.beyond_plan, found.shell, "gpg, sftp", note=PLAN)
+
+
+def _figure(
+    name: str, ours: list[float], theirs: list[float], peer_name: str, goal: float | None = None, note: str = ""
+) -> Figure:
+    return Figure("chain", name, "s", tuple(ours), tuple(theirs), peer_name, goal=goal, note=note)

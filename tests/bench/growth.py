@@ -29,13 +29,13 @@ class Grown:
 
     rows: int
     bytes: int
-    stages: float
+    seconds: float
     cpu: float
     memory: float
 
 
 def run(options: Options) -> Iterator[Figure]:
-    """Memory at each size, seconds of seal and upload for each further million rows, gigabytes in an invocation."""
+    """Memory at each size, seconds for each further million rows, gigabytes in an invocation."""
     sizes = ROWS[:2] if options.quick else (*ROWS, MORE) if options.full else ROWS
     found: dict[int, list[Grown]] = {}
     with ground(options, "growth") as local:
@@ -43,24 +43,46 @@ def run(options: Options) -> Iterator[Figure]:
         for number, rows in enumerate(sizes):
             data.fill(local, data.hour(number), rows)
             found[rows] = [_delivered(local, options, number, len(sizes), rows) for _ in range(options.runs)]
+    yield from _memory(found)
+    yield from _seconds(found)
+    yield from _in_an_invocation(found[sizes[-1]])
+
+
+def _memory(found: dict[int, list[Grown]]) -> Iterator[Figure]:
     for rows, grown in found.items():
         memory = tuple(one.memory for one in grown)
-        yield Figure(
-            "growth", f"memory, {rows:,} rows", "MB", memory, goal=MEMORY_GOAL, note="server and gpgs, at most"
-        )
-    smaller, larger = found[sizes[-2]], found[sizes[-1]]
-    growth = tuple(large.memory / small.memory for small, large in zip(smaller, larger, strict=True))
-    yield Figure("growth", f"memory, {sizes[-1]:,} rows to {sizes[-2]:,}", "times", growth, goal=FLAT)
-    for before, rows in zip((0, *sizes[:-1]), sizes, strict=True):
-        slopes = tuple(
-            (large.stages - (found[before][run].stages if before else 0)) / (rows - before) * 1e6
-            for run, large in enumerate(found[rows])
-        )
-        yield Figure("growth", f"seal and upload, each million rows, {before:,} to {rows:,}", "s", slopes)
+        yield Figure("growth", f"memory, {rows:,} rows", "MB", memory, goal=MEMORY_GOAL, note="with its gpgs, at most")
+    sizes = list(found)
+    for small, large in ((sizes[0], sizes[-1]), (sizes[-2], sizes[-1])):
+        times = tuple(more.memory / less.memory for less, more in zip(found[small], found[large], strict=True))
+        note = "blocks of megabytes on their way, which a small file does not fill" if small == sizes[0] else ""
+        yield Figure("growth", f"memory, {large:,} rows beside {small:,}", "times", times, goal=FLAT, note=note)
+
+
+def _seconds(found: dict[int, list[Grown]]) -> Iterator[Figure]:
+    """What each further million costs, as a small delivery is all keys, connections and queries."""
+    before: list[Grown] = []
+    slopes: tuple[float, ...] = ()
+    for rows, grown in found.items():
+        if before:
+            steeper = tuple(
+                (more.seconds - less.seconds) / (more.rows - less.rows) * 1e6
+                for less, more in zip(before, grown, strict=True)
+            )
+            name = f"each further million rows, {before[0].rows:,} to {rows:,}"
+            yield Figure("growth", name, "s", steeper)
+            if slopes:
+                times = tuple(after / earlier for earlier, after in zip(slopes, steeper, strict=True))
+                yield Figure("growth", f"{name}, beside the step before", "times", times, goal=FLAT)
+            slopes = steeper
+        before = grown
+
+
+def _in_an_invocation(largest: list[Grown]) -> Iterator[Figure]:
     cores = os.cpu_count() or 1
-    wall = tuple(one.bytes / one.stages * INVOCATION / 1e9 for one in larger)
-    bound = tuple(one.bytes / (one.cpu / cores) * INVOCATION / 1e9 for one in larger)
-    note = "warehouse, store and partner run on the same cores"
+    wall = tuple(one.bytes / one.seconds * INVOCATION / 1e9 for one in largest)
+    bound = tuple(one.bytes / (one.cpu / cores) * INVOCATION / 1e9 for one in largest)
+    note = "plan, seal and upload; warehouse, store and partner run on the same cores"
     yield Figure("growth", f"in {INVOCATION} s, as measured", "GB", wall, better="more", goal=BYTES_GOAL, note=note)
     note = f"if the function had its {cores} cores to itself and never waited: its own processor seconds a byte"
     yield Figure("growth", f"in {INVOCATION} s, bound by the processor", "GB", bound, better="more", note=note)
@@ -73,5 +95,4 @@ def _delivered(local: World, options: Options, number: int, small: int, rows: in
         with watched(function.process.pid) as use:
             done = deliver(function, data.hour(number), "payments")
     sweep(local)
-    stages = done.stages["seal"] + done.stages["upload"]
-    return Grown(rows, done.bytes, stages, use.cpu, use.memory / 1e6)
+    return Grown(rows, done.bytes, done.seconds, use.cpu, use.memory / 1e6)
