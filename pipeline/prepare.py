@@ -30,11 +30,11 @@ from pipeline.reopen import Opener, opening
 from pipeline.requests import Request
 from pipeline.rows import Checks, Findings
 from pipeline.seal import seal
-from pipeline.tally import Tally
+from pipeline.tally import PieceDigests, Tally
 from pipeline.window import Delivery
 
 PIECE = 8 * 1024 * 1024
-"""Bytes between two marks in the sealed file's digest, and of one read when it is sent."""
+"""Bytes of one digest of the sealed file, and of one read when it is sent."""
 
 AHEAD = 2
 """Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
@@ -60,7 +60,8 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
             twins = Broken(column=", ".join(dataset.key), rule="unique", rows=part.rows - part.keys, keys=())
             raise refuse(delivery, part.part, (twins,), request, cloud)
         checks = Checks(dataset, delivery.slot.window)
-        plain_text, sealed_bytes = Tally(), Tally(every=PIECE)
+        plain_text, sealed_bytes = Tally(), Tally()
+        digests = PieceDigests(PIECE)
         csv_copy = cloud.archive.copy(f"{folder}/{name}")
 
         batches = cloud.source.batches(
@@ -77,7 +78,7 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
         ending.enter_context(closing(sealed))
         message = without_recipient(opener.watching(sealed), opener.key_ids) if opener else sealed
         try:
-            stored = cloud.archive.write(f"{folder}/{name}.pgp", sealed_bytes.watching(message))
+            stored = cloud.archive.write(f"{folder}/{name}.pgp", digests.watching(sealed_bytes.watching(message)))
         except _ContractBroken as broken:
             raise refuse(delivery, part.part, broken.rules, request, cloud) from None
         opened = _same(opener, keys, plain_text) if opener else None
@@ -93,7 +94,7 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
             csv=Archived.of(csv_copy.stored, plain_text.sha256),
             sealed=Archived.of(stored, sealed_bytes.sha256),
             piece_size=PIECE,
-            sha256_until=sealed_bytes.marks,
+            piece_sha256=digests.digests,
             recipient=keys.partner.fingerprint,
             signer=keys.signing.fingerprint if keys.signing else None,
             keys={key.secret: key.secret_version for key in (keys.partner, keys.signing) if key},

@@ -114,10 +114,7 @@ class Opened(BaseModel):
 
 
 class Sealed(Record):
-    """A part is archived, signed, encrypted and checked: from here on only these bytes are ever sent.
-
-    `sha256_until` holds the sealed file's digest up to the end of each piece of `piece_size` bytes, the whole one last.
-    """
+    """A part is archived, signed, encrypted and checked: from here on only these bytes are ever sent."""
 
     part: int
     attempt: str
@@ -126,7 +123,7 @@ class Sealed(Record):
     csv: Archived
     sealed: Archived
     piece_size: int
-    sha256_until: tuple[str, ...]
+    piece_sha256: tuple[str, ...]
     recipient: str
     signer: str | None
     keys: Mapping[str, str]

@@ -113,12 +113,10 @@ def _still_as_recorded(sealed: Sealed, cloud: Cloud) -> None:
 
 
 def _checked(sealed: Sealed, cloud: Cloud) -> Generator[bytes, None, None]:
-    """The archived bytes; before a piece is given away, the digest of all up to its end is the recorded one."""
+    """The archived bytes, each piece compared with its recorded digest before it is given away."""
     stored = cloud.archive.pieces(sealed.sealed.stored, sealed.piece_size)
-    digest = hashlib.sha256()
-    for number, (piece, expected) in enumerate(zip(stored, sealed.sha256_until, strict=True)):
-        digest.update(piece)
-        if digest.hexdigest() != expected:
+    for number, (piece, digest) in enumerate(zip(stored, sealed.piece_sha256, strict=True)):
+        if hashlib.sha256(piece).hexdigest() != digest:
             raise ArchiveDamaged(
                 f"Piece {number} of {sealed.sealed.name} is not what was sealed: its SHA-256 differs from the record's."
             )

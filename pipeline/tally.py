@@ -7,16 +7,10 @@ from collections.abc import Iterable, Iterator
 
 
 class Tally:
-    """Watches one stream: `watching` passes every chunk on unchanged; `bytes` and `sha256` tell what has passed.
+    """Watches one stream: `watching` passes every chunk on unchanged; `bytes` and `sha256` tell what has passed."""
 
-    With `every`, `marks` also tells the digest of all that had passed at each multiple of so many bytes, so that a
-    later reader can check each piece before using it.
-    """
-
-    def __init__(self, every: int | None = None) -> None:
+    def __init__(self) -> None:
         self.bytes = 0
-        self._every = every
-        self._marks: list[str] = []
         self._hash = hashlib.sha256()
 
     def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -27,24 +21,43 @@ class Tally:
 
     def add(self, chunk: bytes) -> None:
         """Count one chunk."""
-        rest = memoryview(chunk)
-        while self._every and len(rest) >= (until := self._every - self.bytes % self._every):
-            self._count(rest[:until])
-            self._marks.append(self.sha256)
-            rest = rest[until:]
-        self._count(rest)
-
-    def _count(self, part: memoryview) -> None:
-        self.bytes += len(part)
-        self._hash.update(part)
+        self.bytes += len(chunk)
+        self._hash.update(chunk)
 
     @property
     def sha256(self) -> str:
         """Hexadecimal digest of everything so far."""
         return self._hash.hexdigest()
 
+
+class PieceDigests:
+    """SHA-256 of every `size` bytes of a stream, so that a later reader can check each piece before using it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._done: list[str] = []
+        self._hash = hashlib.sha256()
+        self._filled = 0
+
+    def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks."""
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                taken = view[: self.size - self._filled]
+                self._hash.update(taken)
+                self._filled += len(taken)
+                view = view[len(taken) :]
+                if self._filled == self.size:
+                    self._close_piece()
+            yield chunk
+
+    def _close_piece(self) -> None:
+        self._done.append(self._hash.hexdigest())
+        self._hash = hashlib.sha256()
+        self._filled = 0
+
     @property
-    def marks(self) -> tuple[str, ...]:
-        """The digest up to the end of each piece, in order, the last of everything; none where nothing passed."""
-        whole = self._every is None or self.bytes % self._every == 0
-        return tuple(self._marks) if whole else (*self._marks, self.sha256)
+    def digests(self) -> tuple[str, ...]:
+        """One digest a piece, the last one shorter, in order; none for an empty stream."""
+        return (*self._done, self._hash.hexdigest()) if self._filled else tuple(self._done)

@@ -5,7 +5,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.tally import Tally
+from pipeline.tally import PieceDigests, Tally
 
 CHUNKS = st.lists(st.binary(max_size=40), max_size=30)
 
@@ -26,24 +26,21 @@ def test_a_tally_counts_only_what_was_taken() -> None:
 
 
 @given(CHUNKS, st.integers(1, 64))
-def test_the_marks_are_the_digests_up_to_each_piece_however_the_stream_was_cut(chunks: list[bytes], every: int) -> None:
-    tally = Tally(every)
-    assert list(tally.watching(chunks)) == chunks
+def test_piece_digests_are_those_of_the_pieces_however_the_stream_was_cut(chunks: list[bytes], size: int) -> None:
+    digests = PieceDigests(size)
+    assert list(digests.watching(chunks)) == chunks
     whole = b"".join(chunks)
-    ends = range(every, len(whole) + every, every)
-    assert tally.marks == tuple(hashlib.sha256(whole[:end]).hexdigest() for end in ends)
-    assert (tally.bytes, tally.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
+    pieces = [whole[start : start + size] for start in range(0, len(whole), size)]
+    assert digests.digests == tuple(hashlib.sha256(piece).hexdigest() for piece in pieces)
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(1, 64), st.data())
-def test_a_flipped_bit_changes_the_mark_after_its_piece_and_all_that_follow(
-    content: bytes, every: int, data: st.DataObject
-) -> None:
+def test_a_flipped_bit_changes_the_digest_of_its_piece_alone(content: bytes, size: int, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(content) - 1))
     damaged = bytearray(content)
     damaged[position] ^= 1 << data.draw(st.integers(0, 7))
-    before, after = Tally(every), Tally(every)
-    before.add(content)
-    after.add(bytes(damaged))
-    same = [mark == other for mark, other in zip(before.marks, after.marks, strict=True)]
-    assert same == [number < position // every for number in range(len(same))]
+    before, after = PieceDigests(size), PieceDigests(size)
+    list(before.watching([content]))
+    list(after.watching([bytes(damaged)]))
+    differing = [n for n, pair in enumerate(zip(before.digests, after.digests, strict=True)) if pair[0] != pair[1]]
+    assert differing == [position // size]

@@ -112,7 +112,7 @@ def _contents(
 def _vouched(local: World, path: Path, opened: bytes, records: Mapping[str, dict[str, Any]]) -> bool:
     """Sealed, opened again with this content, archived as it is, and recorded as delivered."""
     digest, content = hashlib.sha256(path.read_bytes()).hexdigest(), hashlib.sha256(opened).hexdigest()
-    sealed = [one for one in records.values() if "sha256_until" in one and one["file_name"] == path.name]
+    sealed = [one for one in records.values() if "piece_sha256" in one and one["file_name"] == path.name]
     sent = [one for one in records.values() if "confirmation" in one and one["file_name"] == path.name]
     if len(sealed) != 1 or not sent or any(one["sha256"] != digest for one in sent):
         return False

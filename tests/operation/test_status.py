@@ -47,7 +47,7 @@ def _sealed(part: int = 1) -> Sealed:
         csv=csv,
         sealed=csv.model_copy(update={"size": 60}),
         piece_size=1,
-        sha256_until=(),
+        piece_sha256=(),
         recipient="",
         signer=None,
         keys={},
