@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +15,7 @@ from pipeline.window import Window, rfc3339
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, ground, serving, sweep
+from tests.bench.watching import busy
 from tests.stack import sampledata
 from tests.stack.function import Function
 from tests.stack.world import PROJECT, World
@@ -28,7 +30,7 @@ POLL: Final = 0.05
 def run(options: Options) -> Iterator[Figure]:
     """Deliveries a second with one, two and four instances; each beside one instance."""
     hours = HOURS["full" if options.full else "quick" if options.quick else "default"]
-    rates: dict[int, float] = {}
+    rates: dict[int, tuple[float, float]] = {}
     with ground(options, "backfill", narrow=False) as local:
         last = data.hour(0)
         window = Window(last.end - timedelta(hours=hours), last.end)
@@ -40,20 +42,21 @@ def run(options: Options) -> Iterator[Figure]:
             with serving(local, options, workers=workers, name=f"backfill-{workers}") as function:
                 rates[workers] = _rate(local, function, window)
             sweep(local)
-    note = f"{hours} hours x 3 datasets x {ROWS} rows; all servers share the cores"
-    yield Figure("backfill", "1 instance", "deliveries/s", (rates[1],), better="more", note=note)
-    for workers in WORKERS[1:]:
-        one = (rates[1],)
+    for workers, (rate, load) in rates.items():
+        note = f"{hours} hours x 3 datasets x {ROWS} rows; the cores, all servers' too, are {load:.0%} busy"
+        name = f"{workers} instance{'s' if workers > 1 else ''}"
+        one = (rates[1][0],) if workers > 1 else ()
         yield Figure(
-            "backfill", f"{workers} instances", "deliveries/s", (rates[workers],), one, "1 instance", better="more"
+            "backfill", name, "deliveries/s", (rate,), one, "1 instance" if one else "", better="more", note=note
         )
 
 
-def _rate(local: World, function: Function, window: Window) -> float:
+def _rate(local: World, function: Function, window: Window) -> tuple[float, float]:
+    """Deliveries a second, and how much of all cores was at work."""
     expected = len(window) * len(local.datasets)
     local.subscribe(function)
     bounds = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
-    began = time.monotonic()
+    began, worked = time.monotonic(), busy()
     local.publish(json.dumps({"window": bounds, "revise": True}).encode())
     done = 0
     while done < expected:
@@ -61,6 +64,6 @@ def _rate(local: World, function: Function, window: Window) -> float:
             raise TimeoutError(f"{done} of {expected} deliveries in {PATIENCE:.0f} s")
         time.sleep(POLL)
         done = sum(event["event"] == "delivery.completed" for event in function.events())
-    seconds = time.monotonic() - began
+    seconds, worked = time.monotonic() - began, busy() - worked
     local.subscriber.delete_subscription(subscription=f"projects/{PROJECT}/subscriptions/function")
-    return expected / seconds
+    return expected / seconds, worked / seconds / (os.cpu_count() or 1)

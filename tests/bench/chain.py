@@ -15,9 +15,11 @@ from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, deliver, ground, serving, sweep
 from tests.bench.peers import peer
+from tests.bench.watching import busy
 
 PLAN: Final = "readiness and count queries, which the local warehouse computes on these cores, are taken off our time"
 DISTANT: Final = "Cloud Storage takes tens of milliseconds over each request, the local store none unless it is told"
+BUSY: Final = "warehouse, store and partner included; no way is faster than this by the number of cores"
 STAGED_MOST: Final = 500
 """Megabytes that pandas is asked to hold: 2 GB of CSV would be more than 16 GB of Python's decimals and texts."""
 
@@ -36,6 +38,8 @@ class Samples:
     staged: list[float] = field(default_factory=list)
     rows: list[float] = field(default_factory=list)
     shell: list[float] = field(default_factory=list)
+    ours_busy: list[float] = field(default_factory=list)
+    shell_busy: list[float] = field(default_factory=list)
 
 
 def run(options: Options) -> Iterator[Figure]:
@@ -60,14 +64,18 @@ def _samples(options: Options, size: int, *, store_ms: int = 0) -> Samples:
         with serving(local, options) as function:
             deliver(function, data.hour(1), "payments")
             for _ in range(options.runs):
+                began = busy()
                 delivered = deliver(function, window, "payments")
+                found.ours_busy.append(busy() - began)
                 found.ours.append(delivered.seconds)
                 found.beyond_plan.append(delivered.seconds - delivered.stages["plan"])
                 if size <= STAGED_MOST:
                     found.staged.append(sum(theirs.staged(window, "frames").values()))
                 else:
                     theirs.write_csv(window)
+                began = busy()
                 found.shell.append(sum(theirs.shell().values()))
+                found.shell_busy.append(busy() - began)
                 if size <= ROWS_MOST:
                     found.rows.append(sum(theirs.staged(window, "rows").values()))
                 sweep(local)
@@ -82,6 +90,8 @@ def _figures(label: str, found: Samples) -> Iterator[Figure]:
         yield _figure(f"{label}, staged row by row", found.ours, found.rows, "staged", goal=3.0)
     yield _figure(f"{label}, shell", found.ours, found.shell, "gpg, sftp", goal=1 / 1.5)
     yield _figure(f"{label}, shell, plan left out", found.beyond_plan, found.shell, "gpg, sftp", note=PLAN)
+    name = f"{label}, processor time of the machine"
+    yield _figure(name, found.ours_busy, found.shell_busy, "gpg, sftp", note=BUSY)
 
 
 def _figure(

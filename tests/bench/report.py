@@ -22,6 +22,7 @@ from tests.bench import plot
 from tests.bench.figures import Figure
 
 console = Console(highlight=False)
+HEADINGS = ("benchmark", "measured", "ours", "peer", "ratio, or samples (least - most)", "goal", "how to read it")
 PACKAGES = ("polars", "pyarrow", "asyncssh", "python-gnupg", "google-cloud-storage", "pandas", "paramiko", "duckdb")
 
 
@@ -43,18 +44,33 @@ def line(figure: Figure) -> None:
 
 
 def write(figures: Sequence[Figure], state: State, directory: Path) -> None:
-    """Print the table and write results.json and results.svg."""
-    table = Table("benchmark", "measured", "ours", "peer", "ratio (least - most)", "goal")
+    """Print the table, and write it as results.md, beside results.json and results.svg."""
+    table = Table(*HEADINGS)
     for figure in figures:
-        peer = f"{_number(statistics.median(figure.peer))} {figure.unit} {figure.peer_name}" if figure.peer else ""
-        ours = f"{_number(statistics.median(figure.ours))} {figure.unit}"
-        table.add_row(figure.benchmark, figure.name, ours, peer, _ratio(figure), _goal(figure))
+        *cells, goal, note = _cells(figure)
+        colour = {True: "[green]", False: "[red]", None: ""}[figure.met]
+        table.add_row(*cells, f"{colour}{goal}", note)
     console.print(table)
     directory.mkdir(parents=True, exist_ok=True)
     result = {"machine": _machine(state), "figures": [figure.as_json() for figure in figures]}
     (directory / "results.json").write_text(json.dumps(result, indent=2) + "\n")
     (directory / "results.svg").write_text(plot.svg(figures))
-    console.print(f"load at the beginning {state.load}, at the end {_load()}; written: {directory}/results.json, .svg")
+    (directory / "results.md").write_text(markdown(figures))
+    console.print(
+        f"load at the beginning {state.load}, at the end {_load()}; written: {directory}/results.json, .md, .svg"
+    )
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """The table in Markdown, reasons included."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(_cells(figure) for figure in figures)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cells(figure: Figure) -> tuple[str, ...]:
+    ours = f"{_number(statistics.median(figure.ours))} {figure.unit}"
+    peer = f"{_number(statistics.median(figure.peer))} {figure.unit} {figure.peer_name}" if figure.peer else ""
+    return figure.benchmark, figure.name, ours, peer, _ratio(figure), _goal(figure), figure.note
 
 
 def _short(figure: Figure) -> str:
@@ -77,7 +93,7 @@ def _goal(figure: Figure) -> str:
     if figure.goal is None:
         return ""
     sign = ">=" if figure.peer or figure.better == "more" else "<="
-    return f"[{'green' if figure.met else 'red'}]{sign} {figure.goal:.3g}{'' if figure.met else ' missed'}[/]"
+    return f"{sign} {figure.goal:.3g}{'' if figure.met else ', missed'}"
 
 
 def _machine(state: State) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench.figures import Figure
 from tests.bench.plot import svg
+from tests.bench.report import markdown
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -41,6 +42,17 @@ def test_samples_that_have_no_partner_are_refused() -> None:
 )
 def test_the_median_decides_whether_a_goal_is_met(figure: Figure, met: bool | None) -> None:
     assert figure.met is met
+
+
+def test_the_table_has_a_row_of_as_many_cells_for_every_figure() -> None:
+    figures = [
+        Figure("chain", "one", "s", (1.0, 2.0), (3.0, 3.0), "peer", goal=3.0),
+        Figure("small", "two", "s", (1.0,), goal=0.5, note="why"),
+    ]
+    heading, _, first, second = (line.split(" | ") for line in markdown(figures).splitlines())
+    assert len(heading) == len(first) == len(second)
+    assert first[2:6] == ["1.5 s", "3 s peer", "2.25 (1.50 - 3.00)", ">= 3, missed"]
+    assert second[-2:] == ["<= 0.5, missed", "why |"]
 
 
 def test_the_plot_is_well_formed_and_shows_every_ratio_and_nothing_else() -> None:

@@ -39,6 +39,12 @@ class Use:
         return sum(self._last.values())
 
 
+def busy() -> float:
+    """Processor seconds that the whole machine has worked since it was started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "steal", 0.0))
+
+
 @contextmanager
 def watched(pid: int) -> Iterator[Use]:
     """Watch a process and all below it during the block."""
