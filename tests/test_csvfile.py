@@ -185,6 +185,14 @@ def test_timestamps_are_rfc_3339_in_utc_with_microseconds(instant: datetime, tex
     assert text in written(EVERYTHING, [{"seen": instant}])
 
 
+@given(st.lists(st.none() | st.datetimes(), min_size=1, max_size=20))
+def test_any_instant_stands_as_python_writes_it(instants: list[datetime | None]) -> None:
+    frame = pl.DataFrame({"seen": pl.Series(instants, dtype=pl.Datetime("us")).dt.replace_time_zone("UTC")})
+    lines = b"".join(csv_bytes([frame], dataset())).split(b"\r\n")[1:-1]
+    expected = ["" if one is None else f"{one.isoformat(timespec='microseconds')}Z" for one in instants]
+    assert [line.decode() for line in lines] == expected
+
+
 def test_the_file_is_utf8_without_a_mark_with_a_header_and_crlf_after_every_line() -> None:
     content = written(EVERYTHING, [{"text": "é"}, {"text": "ü"}])
     assert content.startswith(b"id,text,doc,")

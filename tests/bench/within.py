@@ -30,7 +30,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 from pipeline import partner, queries, settings
 from pipeline.budget import Budget
 from pipeline.cloud import Clients, Cloud
-from pipeline.csvfile import TIMESTAMP, csv_bytes
+from pipeline.csvfile import csv_bytes
 from pipeline.dataset import Dataset
 from pipeline.keyring import keyring
 from pipeline.packets import without_recipient
@@ -41,22 +41,24 @@ from pipeline.tally import Tally
 from pipeline.window import Window
 
 PIECE: Final = 4 * 1024 * 1024
+CPU: Final = ", processor time"
 Ways = dict[str, Callable[[], None]]
 
 
 def main() -> None:
-    """`within STAGE RUNS WINDOW-START FILE`: seconds of each way, sample by sample."""
+    """`within STAGE RUNS WINDOW-START FILE`: seconds of each way, and of this process's work, sample by sample."""
     stage, runs, start, file = sys.argv[1], int(sys.argv[2]), datetime.fromisoformat(sys.argv[3]), Path(sys.argv[4])
     cloud = Cloud(Clients(settings.from_environment()), Budget.of(3500))
     with ExitStack() as ending:
         ways = STAGES[stage](cloud, Window.hour(start), file, ending)
-        samples: dict[str, list[float]] = {name: [] for name in ways}
+        samples: dict[str, list[float]] = {f"{name}{clock}": [] for name in ways for clock in ("", CPU)}
         for number in range(runs + 1):
             for name, way in ways.items():
-                began = time.perf_counter()
+                began, worked = time.perf_counter(), time.process_time()
                 way()
                 if number:
                     samples[name].append(time.perf_counter() - began)
+                    samples[name + CPU].append(time.process_time() - worked)
     sys.stdout.write(json.dumps(samples) + "\n")
 
 
@@ -73,7 +75,7 @@ def _csv(cloud: Cloud, window: Window, _: Path, __: ExitStack) -> Ways:
             include_header=False,
             line_terminator="\r\n",
             quote_style="necessary",
-            datetime_format=TIMESTAMP,
+            datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ",
         )
 
     return {
