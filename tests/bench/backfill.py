@@ -24,7 +24,7 @@ ROWS: Final = 100
 HOURS: Final = {"quick": 4, "default": 40, "full": 720}
 WORKERS: Final = (1, 2, 4)
 PATIENCE: Final = 7200.0
-POLL: Final = 0.05
+POLL: Final = 0.25
 
 
 def run(options: Options) -> Iterator[Figure]:
