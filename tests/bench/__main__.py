@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -28,11 +29,14 @@ def main() -> int:
     options, names, output = _arguments()
     found: list[Figure] = []
     state = report.State()
-    for name in names:
-        for figure in importlib.import_module(f"tests.bench.{name}").run(options):
-            report.line(figure)
-            found.append(figure)
-    report.write(found, state, output)
+    try:
+        for name in names:
+            for figure in importlib.import_module(f"tests.bench.{name}").run(options):
+                report.line(figure)
+                found.append(figure)
+    finally:  # what was found until then took its time
+        report.write(found, state, output)
+        shutil.rmtree(options.directory, ignore_errors=True)
     return 0
 
 

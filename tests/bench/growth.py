@@ -53,7 +53,7 @@ def _memory(found: dict[int, list[Grown]]) -> Iterator[Figure]:
         memory = tuple(one.memory for one in grown)
         yield Figure("growth", f"memory, {rows:,} rows", "MB", memory, goal=MEMORY_GOAL, note="with its gpgs, at most")
     sizes = list(found)
-    for small, large in ((sizes[0], sizes[-1]), (sizes[-2], sizes[-1])):
+    for small, large in dict.fromkeys(((sizes[0], sizes[-1]), (sizes[-2], sizes[-1]))):
         times = tuple(more.memory / less.memory for less, more in zip(found[small], found[large], strict=True))
         note = "blocks of megabytes on their way, which a small file does not fill" if small == sizes[0] else ""
         yield Figure("growth", f"memory, {large:,} rows beside {small:,}", "times", times, goal=FLAT, note=note)
