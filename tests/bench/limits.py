@@ -13,6 +13,7 @@ from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, ground, manners
 from tests.bench.peers import sftp_command
+from tests.bench.within import CPU
 from tests.stack.function import CLOUD_VARIABLES
 from tests.stack.processes import environment, repository
 from tests.stack.world import World
@@ -37,7 +38,7 @@ def run(options: Options) -> Iterator[Figure]:
         yield _figure("seal and open again", "gpg alone", seal, "opened", None, size, "two gpgs: half is the limit")
         csv = _within(local, options, "csv", file)
         yield _figure("CSV of checked frames", "polars alone", csv, "ours", GOAL, size, FRAMES)
-        yield _figure("CSV of checked frames", "polars alone", csv, "ours", GOAL, size, clock=", processor time")
+        yield _figure("CSV of checked frames", "polars alone", csv, "ours", GOAL, size, clock=CPU)
         yield _figure("checks and CSV", "polars alone", csv, "checked", None, size, "every rule on every value as well")
         yield _figure("source", "bare Storage Read", _within(local, options, "source", file), "ours", GOAL, size)
         yield _figure("upload", "sftp", _within(local, options, "upload", file), "ours", GOAL, size)

@@ -95,21 +95,21 @@ class Peer:
         job = self.local.tables.client.query(sql, bigquery.QueryJobConfig(query_parameters=bounds))
         return job.result()
 
+    def _reader(self) -> bigquery_storage.BigQueryReadClient:
+        channel = insecure_channel(self.local.services["bigquery"].ready["grpc"])
+        return bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+
     def _frames(self, window: Window) -> None:
         """By way of pandas, over the Storage Read API: the faster of the two."""
-        channel = insecure_channel(self.local.services["bigquery"].ready["grpc"])
-        reader = bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
-        frame = self._query(window).to_arrow(bqstorage_client=reader).to_pandas()
+        frame = self._query(window).to_arrow(bqstorage_client=self._reader()).to_pandas()
         frame.to_csv(self.csv, index=False, lineterminator="\r\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
 
     def write_csv(self, window: Window) -> None:
         """The CSV made ready in pieces, for a shell that is given more than pandas could hold; not measured."""
         if self.csv.exists():
             return
-        channel = insecure_channel(self.local.services["bigquery"].ready["grpc"])
-        reader = bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
         with self.csv.open("wb") as file:
-            for batch in self._query(window).to_arrow_iterable(bqstorage_client=reader):
+            for batch in self._query(window).to_arrow_iterable(bqstorage_client=self._reader()):
                 pl.DataFrame(batch).write_csv(file, include_header=False, line_terminator="\r\n")
 
     def _rows(self, window: Window) -> None:
