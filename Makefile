@@ -25,13 +25,13 @@ $(DBT_READY): dbt/requirements.txt
 	@touch $@
 
 packages:
-	@PYTHON=$(PYTHON) sh tests/stack/packages.sh
+	@PYTHON=$(PYTHON) sh localcloud/packages.sh
 
 demo: setup ## one hour of changes, from the warehouse to the partner, and the proof
-	$(RUN) -m tests.stack.demo
+	$(RUN) -m localcloud.demo
 
 up: setup ## the local stack, kept running for experiments by hand
-	$(RUN) -m tests.stack.demo --stay
+	$(RUN) -m localcloud.demo --stay
 
 test: setup ## the tests of every module, of the chain, of operation, dbt and Terraform
 	$(RUN) -m pytest --ignore=tests/faults --ignore=tests/chaos $(PYTEST)
@@ -42,7 +42,7 @@ faults: setup ## the fault table and a small chaos run: every step broken in eve
 check: setup ## linting and strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy main.py pipeline tests
+	$(VENV)/bin/mypy main.py pipeline localcloud tests
 
 chaos: setup ## many hours with kills, drops and duplicates; then an audit
 	$(RUN) -m tests.chaos

@@ -19,16 +19,16 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from flask import has_request_context, request
 
-from pipeline import actions, log, requests, settings
+from pipeline import dispatch, log, messages, settings
 from pipeline.budget import Budget
-from pipeline.cloud import Clients, Cloud
 from pipeline.errors import FunctionCrashed, MessageRejected, PipelineError
+from pipeline.run import Deployment, Run
 
 
 @cache
-def clients() -> Clients:
+def deployment() -> Deployment:
     """The settings, contracts and clients of this instance. Raises SettingsInvalid, ContractInvalid; then not kept."""
-    return Clients(settings.from_environment())
+    return Deployment(settings.from_environment())
 
 
 @functions_framework.cloud_event
@@ -59,22 +59,22 @@ def handle(event: CloudEvent) -> None:
 
 
 def _run(message: dict[str, Any], message_id: str) -> None:
-    cloud = Cloud(clients(), Budget.of(clients().settings.time_budget_seconds))
+    run = Run(deployment(), Budget.of(deployment().settings.time_budget_seconds))
     try:
-        asked = requests.read(
+        asked = messages.read(
             _data(message),
             message_id=message_id,
             published=_published(message),
             now=datetime.now(UTC),
-            known=list(cloud.clients.datasets),
-            max_age=timedelta(hours=cloud.settings.max_message_age_hours),
+            known=list(run.deployment.datasets),
+            max_age=timedelta(hours=run.settings.max_message_age_hours),
         )
-        actions.carry_out(asked, cloud)
+        dispatch.carry_out(asked, run)
     except PipelineError as error:
-        actions.alarm(error)
+        dispatch.alarm(error)
         if error.retryable:
             raise
-        actions.reject(_raw(message), message_id, error, cloud)
+        dispatch.reject(_raw(message), message_id, error, run)
 
 
 def _raw(message: dict[str, Any]) -> str:

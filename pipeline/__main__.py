@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from pipeline import CHAIN
-from pipeline.commands.running import EXIT_CODES
+from pipeline.cli.session import EXIT_CODES
 
 COMMANDS: Final = {
     "status": "status",
@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "verify-setup": "verify_setup",
     "chain": "chain",
 }
-"""Command -> module under pipeline.commands, loaded when it is wanted."""
+"""Command -> module under pipeline.cli, loaded when it is wanted."""
 
 
 class Commands(click.Group):
@@ -35,7 +35,7 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"pipeline.commands.{COMMANDS[cmd_name]}").command
+        command = importlib.import_module(f"pipeline.cli.{COMMANDS[cmd_name]}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipeline import log, partner
-from pipeline.cloud import VERSION, Cloud
+from pipeline import log
+from pipeline.clients import sftp
+from pipeline.clients.sftp import Listed, Server
 from pipeline.errors import PartnerRefused, during
-from pipeline.gnupghome import status
-from pipeline.keyring import Keyring, keyring
-from pipeline.partner import Listed, Server
-from pipeline.recorded import Archived, Returned
-from pipeline.requests import Request
+from pipeline.messages import Request
+from pipeline.pgp.home import status
+from pipeline.pgp.keyring import Keyring, keyring
+from pipeline.records.schema import Archived, Returned
+from pipeline.run import VERSION, Run
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
@@ -46,7 +47,7 @@ class _About:
     revision: int
 
 
-def collect(_: Request, cloud: Cloud) -> list[Returned]:
+def collect(_: Request, run: Run) -> list[Returned]:
     """Fetch every file that was not fetched before; nothing where no returns server is set.
 
     A file is archived before it is recorded, and recorded before it is deleted at the partner (where the settings ask
@@ -56,59 +57,59 @@ def collect(_: Request, cloud: Cloud) -> list[Returned]:
     """
     collected: list[Returned] = []
     with during("collect"), log.stage("collect") as figures:
-        server = cloud.returns()
+        server = run.returns()
         if server is not None:
-            new = [file for file in _listed(server, cloud) if not _recorded(file, cloud)]
+            new = [file for file in _listed(server, run) if not _recorded(file, run)]
             if new:
-                with keyring(cloud.settings, cloud.credentials, cloud.budget) as keys:
-                    collected = [one for file in new if (one := _collected(file, server, keys, cloud)) is not None]
-            if cloud.settings.returns_delete:
+                with keyring(run.settings, run.credentials, run.budget) as keys:
+                    collected = [one for file in new if (one := _collected(file, server, keys, run)) is not None]
+            if run.settings.returns_delete:
                 # Listed anew: what was replaced while the others were fetched is another file, not fetched yet.
-                for file in _listed(server, cloud):
-                    if _recorded(file, cloud):
-                        partner.remove(server, file.name, cloud.budget)
+                for file in _listed(server, run):
+                    if _recorded(file, run):
+                        sftp.remove(server, file.name, run.budget)
         figures.add(files=len(collected), errors=sum(one.error for one in collected))
     return collected
 
 
-def _listed(server: Server, cloud: Cloud) -> list[Listed]:
-    found = partner.listing(server, cloud.budget)
+def _listed(server: Server, run: Run) -> list[Listed]:
+    found = sftp.listing(server, run.budget)
     if found is None:
         raise PartnerRefused("The returns server does not let us list its files; the partner must permit it.")
     return [file for file in found if not file.name.startswith(".")]
 
 
-def _recorded(file: Listed, cloud: Cloud) -> bool:
-    return cloud.records.returned(file.name, file.size, file.modified) is not None
+def _recorded(file: Listed, run: Run) -> bool:
+    return run.records.returned(file.name, file.size, file.modified) is not None
 
 
-def _collected(file: Listed, server: Server, keys: Keyring, cloud: Cloud) -> Returned | None:
+def _collected(file: Listed, server: Server, keys: Keyring, run: Run) -> Returned | None:
     """The record of the file; None where it could not be had whole."""
     try:
-        raw = partner.fetch(server, file.name, cloud.budget, most=MOST)
+        raw = sftp.fetch(server, file.name, run.budget, most=MOST)
     except PartnerRefused as error:
         log.emit("returns.error", error.message, file=file.name, bytes=file.size, code=error.code)
         return None
     if len(raw) != file.size:
         return None
-    folder = f"returns/{cloud.now():%Y/%m/%d}/{cloud.attempt}"
+    folder = f"returns/{run.now():%Y/%m/%d}/{run.attempt}"
     content = _opened(raw, keys)
-    about = _about(file.name, cloud)
+    about = _about(file.name, run)
     record = Returned(
-        created=cloud.now(),
+        created=run.now(),
         version=VERSION,
         file_name=file.name,
         size=file.size,
         modified=file.modified,
-        archived=_archived(f"{folder}/{file.name}", raw, cloud),
-        opened=None if content.opened is None else _archived(f"{folder}/{file.name}.opened", content.opened, cloud),
+        archived=_archived(f"{folder}/{file.name}", raw, run),
+        opened=None if content.opened is None else _archived(f"{folder}/{file.name}.opened", content.opened, run),
         signature=content.signature,
-        error=re.search(cloud.settings.returns_error_pattern, file.name) is not None,
+        error=re.search(run.settings.returns_error_pattern, file.name) is not None,
         dataset=about.dataset if about else None,
         start=about.start if about else None,
         revision=about.revision if about else None,
     )
-    if cloud.records.add_returned(record):
+    if run.records.add_returned(record):
         log.emit(
             "returns.error" if record.error else "returns.received",
             None,
@@ -122,8 +123,8 @@ def _collected(file: Listed, server: Server, keys: Keyring, cloud: Cloud) -> Ret
     return record
 
 
-def _archived(name: str, content: bytes, cloud: Cloud) -> Archived:
-    return Archived.of(cloud.archive.write(name, [content]), hashlib.sha256(content).hexdigest())
+def _archived(name: str, content: bytes, run: Run) -> Archived:
+    return Archived.of(run.archive.write(name, [content]), hashlib.sha256(content).hexdigest())
 
 
 def _opened(raw: bytes, keys: Keyring) -> _Content:
@@ -162,8 +163,8 @@ def _text(raw: bytes) -> str | None:
         return None
 
 
-def _about(name: str, cloud: Cloud) -> _About | None:
-    for dataset in cloud.clients.datasets.values():
+def _about(name: str, run: Run) -> _About | None:
+    for dataset in run.deployment.datasets.values():
         if (found := dataset.recognise(name)) is not None:
             return _About(dataset.name, found[0], found[1])
     return None

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipeline import log, partner
-from pipeline.cloud import Cloud
-from pipeline.credentials import Secret
+from pipeline import log
+from pipeline.clients import sftp
+from pipeline.clients.secretmanager import Secret
+from pipeline.clients.sftp import Server
 from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUntrusted, during
-from pipeline.gnupghome import Gpg, gnupghome
-from pipeline.keyring import Key, Keyring, imported, signs
-from pipeline.partner import Server
-from pipeline.requests import Request
+from pipeline.messages import Request
+from pipeline.pgp.home import Gpg, gnupghome
+from pipeline.pgp.keyring import Key, Keyring, imported, signs
+from pipeline.run import Run
 
 THRESHOLDS: Final = (1, 7, 14, 30)
 """Days before the end at which an event says so: a month to ask the partner, a fortnight, a week, a day."""
@@ -31,26 +32,26 @@ class KeyState:
     event: str = "key.usable"
 
 
-def look_at_keys(_: Request, cloud: Cloud) -> list[KeyState]:
+def look_at_keys(_: Request, run: Run) -> list[KeyState]:
     """Look at every key and host key, and emit one event each. Raises PartnerUnavailable where a server is down."""
     with during("keys"), log.stage("keys") as figures:
-        settings = cloud.settings
-        states = [_pgp("partner's encryption key", settings.partner_key_secret, "e", cloud)]
+        settings = run.settings
+        states = [_pgp("partner's encryption key", settings.partner_key_secret, "e", run)]
         if settings.pgp_sign:
-            states.append(_pgp("our signing key", settings.signing_key_secret, "s", cloud))
-        states.append(_ssh("partner's server", cloud.partner, cloud))
+            states.append(_pgp("our signing key", settings.signing_key_secret, "s", run))
+        states.append(_ssh("partner's server", run.partner, run))
         if settings.returns_host:
-            states.append(_ssh("returns server", cloud.returns, cloud))
+            states.append(_ssh("returns server", run.returns, run))
         for state in states:
             tell(state)
         figures.add(keys=len(states), unusable=sum(state.trouble is not None for state in states))
     return states
 
 
-def warn(keys: Keyring, cloud: Cloud) -> None:
+def warn(keys: Keyring, run: Run) -> None:
     """Tell of the keys in use that end soon; at every run, so that no daily look is needed to notice."""
     for what, key in (("partner's encryption key", keys.partner), ("our signing key", keys.signing)):
-        if key is not None and (left := days_left(key, cloud.now())) is not None and left <= max(THRESHOLDS):
+        if key is not None and (left := days_left(key, run.now())) is not None and left <= max(THRESHOLDS):
             tell(KeyState(what, key.fingerprint, left))
 
 
@@ -71,31 +72,31 @@ def days_left(key: Key, now: datetime) -> int | None:
     return None if key.expires is None else (key.expires - now).days
 
 
-def _pgp(what: str, secret: str, capability: str, cloud: Cloud) -> KeyState:
+def _pgp(what: str, secret: str, capability: str, run: Run) -> KeyState:
     try:
-        found = cloud.credentials.read(secret, cloud.budget)
+        found = run.credentials.read(secret, run.budget)
         with gnupghome() as home:
             gpg = Gpg(home)
-            passphrase = _passphrase(cloud) if capability == "s" else None
+            passphrase = _passphrase(run) if capability == "s" else None
             key = imported(gpg, found, capability, passphrase.text if passphrase else None)
             if capability == "s":
                 signs(gpg, key, passphrase.text if passphrase else None)
     except (KeyUnusable, CredentialsUnavailable) as error:
         return KeyState(what, "", None, error.message, "key.unusable")
-    return KeyState(what, key.fingerprint, days_left(key, cloud.now()))
+    return KeyState(what, key.fingerprint, days_left(key, run.now()))
 
 
-def _passphrase(cloud: Cloud) -> Secret | None:
-    name = cloud.settings.signing_passphrase_secret
-    return cloud.credentials.read(name, cloud.budget) if name else None
+def _passphrase(run: Run) -> Secret | None:
+    name = run.settings.signing_passphrase_secret
+    return run.credentials.read(name, run.budget) if name else None
 
 
-def _ssh(what: str, server: Callable[[], Server | None], cloud: Cloud) -> KeyState:
+def _ssh(what: str, server: Callable[[], Server | None], run: Run) -> KeyState:
     """The login key and the pinned host keys, by trying them."""
     try:
         found = server()
         assert found is not None
-        return KeyState(f"SSH keys of the {what}", partner.host_key(found, cloud.budget), None)
+        return KeyState(f"SSH keys of the {what}", sftp.host_key(found, run.budget), None)
     except PartnerUntrusted as error:
         return KeyState(f"SSH keys of the {what}", "", None, error.message, "hostkey.changed")
     except (PartnerRefused, CredentialsUnavailable) as error:

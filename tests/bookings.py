@@ -10,8 +10,8 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
-from pipeline import contracts
-from pipeline.dataset import Column, Dataset
+from pipeline.contracts import reader
+from pipeline.contracts.dataset import Column, Dataset
 from pipeline.window import Window
 
 START: Final = datetime(2026, 11, 23, 13, tzinfo=UTC)
@@ -53,7 +53,7 @@ schema:
 
 def bookings(text: str = CONTRACT) -> Dataset:
     """The contract as the pipeline reads it."""
-    return contracts.read(text, where="bookings.yaml")
+    return reader.read(text, where="bookings.yaml")
 
 
 def dataset(*columns: Column, **others: Any) -> Dataset:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline.keyring import Keyring
+from localcloud.world import World, world
+from pipeline.pgp.keyring import Keyring
 from tests.keyrings import People, people, ring
-from tests.stack.world import World, world
 from tests.tenant import Tenant, openssh
 
 # Machines that test are slow and shared: how long an example takes says nothing about the code.

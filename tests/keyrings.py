@@ -12,11 +12,11 @@ from typing import Final
 
 import psutil
 
+from localcloud.keys import PgpKey, gnupg_home, pgp_key
 from pipeline.budget import Budget
-from pipeline.credentials import Credentials, Secret
-from pipeline.keyring import Keyring, keyring
+from pipeline.clients.secretmanager import Credentials, Secret
+from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.settings import Settings, from_environment
-from tests.stack.keys import PgpKey, gnupg_home, pgp_key
 
 SETTINGS: Final = {
     "GOOGLE_CLOUD_PROJECT": "psp",

@@ -21,19 +21,19 @@ from google.protobuf import duration_pb2
 from google.pubsub_v1 import PubsubMessage
 
 import main
+from localcloud.function import Function
+from localcloud.opened import decrypt, in_warehouse, partner_home, read_csv
+from localcloud.partner import faults, journal
+from localcloud.partner.faults import Fault
+from localcloud.processes import Service, start
+from localcloud.tables import Tables
+from localcloud.world import PROJECT, Manners, World
 from pipeline import log, settings
 from pipeline.budget import Budget
-from pipeline.cloud import Clients, Cloud
 from pipeline.errors import PipelineError
+from pipeline.run import Deployment, Run
 from pipeline.window import Slot, Window, rfc3339
 from tests.bookings import CONTRACT, table
-from tests.stack.function import Function
-from tests.stack.opened import decrypt, in_warehouse, partner_home, read_csv
-from tests.stack.partner import faults, journal
-from tests.stack.partner.faults import Fault
-from tests.stack.processes import Service, start
-from tests.stack.tables import Tables
-from tests.stack.world import PROJECT, Manners, World
 
 NOW: Final = datetime.now(UTC)
 HOUR: Final = Window.last_full_hour_before(NOW - timedelta(hours=1))
@@ -88,7 +88,7 @@ class Tenant(World):
         self.overrides.update(values)
         for name, value in self.environment().items():
             self.environ.setenv(name, value)
-        main.clients.cache_clear()
+        main.deployment.cache_clear()
 
     def use(self, contract: str = CONTRACT) -> None:
         """Replace the shipped contracts by one of the test's own."""
@@ -121,9 +121,9 @@ class Tenant(World):
             **self.overrides,
         }
 
-    def cloud(self, seconds: float = 60) -> Cloud:
+    def cloud(self, seconds: float = 60) -> Run:
         """What an action is given."""
-        return Cloud(Clients(settings.from_environment()), Budget.of(seconds))
+        return Run(Deployment(settings.from_environment()), Budget.of(seconds))
 
     def load(self, name: str = "payments", count: int = 30, *, window: Window = HOUR, seed: int = 0) -> Slot:
         """Sample rows of one dataset in one hour, complete at the source."""
@@ -239,7 +239,7 @@ class Tenant(World):
         return [blob.name for blob in self.storage.list_blobs(f"{self.name}-archive")]
 
     def break_storage(self, match: str, action: str, **more: int) -> None:
-        """See tests/stack/storage/faults.py; `match` is searched behind the tenant's name.
+        """See localcloud/storage/faults.py; `match` is searched behind the tenant's name.
 
         It should name objects (`/o`): the client asks for the bucket itself whenever it likes, in a thread of its own.
         """
@@ -247,12 +247,12 @@ class Tenant(World):
         requests.post(self._storage_faults, json=fault, timeout=5).raise_for_status()
 
     def break_warehouse(self, match: str, action: str, **more: int) -> None:
-        """See tests/stack/bigquery/faults.py."""
+        """See localcloud/bigquery/faults.py."""
         url = f"{self.services['bigquery'].ready['rest']}/_faults"
         requests.post(url, json={"match": match, "action": action, **more}, timeout=5).raise_for_status()
 
     def break_partner(self, *orders: Fault) -> None:
-        """See tests/stack/partner/faults.py."""
+        """See localcloud/partner/faults.py."""
         faults.order(self.root / "faults.json", *orders)
 
     def asked_of_partner(self) -> list[journal.Entry]:
@@ -305,7 +305,7 @@ def openssh(local: World) -> Service:
     root = local.root / "openssh"
     root.mkdir()
     return start(
-        "tests.stack.partner",
+        "localcloud.partner",
         *["--manners", "openssh", "--root", str(root), "--host-key", str(local.root / "host_key")],
         *["--authorized-keys", str(local.root / "authorized_keys"), "--log", str(local.root / "sshd.log")],
         logs=local.root / "logs",

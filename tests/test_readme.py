@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticUndefined
 
-from pipeline import contracts, errors, log, requests
+from pipeline import errors, log, messages
+from pipeline.contracts import reader
 from pipeline.settings import HERE, Settings
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -59,12 +60,12 @@ def test_every_event_stands_in_the_readme_with_its_severity_and_alert() -> None:
 @pytest.mark.parametrize("text", [row[0].strip("`") for row in rows("Messages")])
 def test_every_message_in_the_readme_is_accepted(text: str) -> None:
     known = ["identity", "payments", "transactions"]
-    requests.read(text.encode(), message_id="1", published=NOW, now=NOW, known=known, max_age=timedelta(hours=1))
+    messages.read(text.encode(), message_id="1", published=NOW, now=NOW, known=known, max_age=timedelta(hours=1))
 
 
 def test_the_contract_in_the_readme_is_one() -> None:
     text = README.split("```yaml\n")[1].split("```")[0]
-    assert contracts.read(text, where="README.md").name == "refunds"
+    assert reader.read(text, where="README.md").name == "refunds"
 
 
 def test_every_make_target_in_the_readme_exists() -> None:
@@ -74,4 +75,4 @@ def test_every_make_target_in_the_readme_exists() -> None:
 
 
 def test_the_longest_window_in_the_readme_is_the_code_s() -> None:
-    assert f"{requests.MAX_HOURS:,} hours" in README
+    assert f"{messages.MAX_HOURS:,} hours" in README

@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from localcloud.processes import repository
 from tests.bench import report
 from tests.bench.figures import Figure
 from tests.bench.ground import Options
-from tests.stack.processes import repository
 
 BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill")
 SIZES: Final = (10, 100, 500)

@@ -11,14 +11,14 @@ from typing import Final
 
 import polars as pl
 
+from localcloud import sampledata
+from localcloud.function import Function
+from localcloud.world import PROJECT, World
 from pipeline.window import Window, rfc3339
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, ground, serving, sweep
 from tests.bench.watching import busy
-from tests.stack import sampledata
-from tests.stack.function import Function
-from tests.stack.world import PROJECT, World
 
 ROWS: Final = 100
 HOURS: Final = {"quick": 4, "default": 40, "full": 720}

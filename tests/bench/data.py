@@ -12,10 +12,10 @@ from typing import Final
 
 import yaml
 
+from localcloud import sampledata
+from localcloud.world import World
 from pipeline.settings import HERE
 from pipeline.window import Window
-from tests.stack import sampledata
-from tests.stack.world import World
 
 ROW_BYTES: Final = 140
 KEPT: Final = (

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from localcloud.function import Function
+from localcloud.world import Manners, World, sshd_is_there, world
 from pipeline.window import Window
 from tests.bench import data
 from tests.faults.push import asking_for, push
-from tests.stack.function import Function
-from tests.stack.world import Manners, World, sshd_is_there, world
 
 PATIENCE: Final = 3000.0
 UNLIMITED: Final = {

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from localcloud.world import World
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, deliver, ground, serving, sweep
 from tests.bench.watching import watched
-from tests.stack.world import World
 
 ROWS: Final = (10_000, 100_000, 1_000_000, 3_000_000)
 MORE: Final = 10_000_000

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from localcloud.function import CLOUD_VARIABLES
+from localcloud.processes import environment, repository
+from localcloud.world import World
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, ground, manners
 from tests.bench.peers import sftp_command
 from tests.bench.within import CPU
-from tests.stack.function import CLOUD_VARIABLES
-from tests.stack.processes import environment, repository
-from tests.stack.world import World
 
 GOAL: Final = 0.8
 FRAMES: Final = (

@@ -22,9 +22,9 @@ from google.cloud import bigquery, bigquery_storage
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from grpc import insecure_channel
 
+from localcloud import keys
+from localcloud.world import World
 from pipeline.window import Window
-from tests.stack import keys
-from tests.stack.world import World
 
 Way = Literal["frames", "rows"]
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from localcloud import sampledata
+from localcloud.function import Function
+from localcloud.world import World
 from pipeline.window import Window
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.ground import Options, deliver, ground, serving, sweep
-from tests.stack import sampledata
-from tests.stack.function import Function
-from tests.stack.world import World
 
 ROWS: Final = 1_000
 GOALS: Final = {"rows": 1.0, "empty": 0.3, "cold": 2.0}

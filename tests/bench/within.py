@@ -27,17 +27,18 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient as Reader
 from google.cloud.bigquery_storage_v1 import types
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
-from pipeline import partner, queries, settings
+from pipeline import settings
 from pipeline.budget import Budget
-from pipeline.cloud import Clients, Cloud
-from pipeline.csvfile import csv_bytes
-from pipeline.dataset import Dataset
-from pipeline.keyring import keyring
-from pipeline.packets import without_recipient
-from pipeline.reopen import opening
-from pipeline.rows import Checks
-from pipeline.seal import seal
-from pipeline.tally import Tally
+from pipeline.clients import queries
+from pipeline.contracts.dataset import Dataset
+from pipeline.deliver.csvfile import csv_bytes
+from pipeline.deliver.rows import Checks
+from pipeline.pgp.encrypt import seal
+from pipeline.pgp.keyring import keyring
+from pipeline.pgp.packets import without_recipient
+from pipeline.pgp.reopen import opening
+from pipeline.run import Deployment, Run
+from pipeline.streams.digest import Tally
 from pipeline.window import Window
 
 PIECE: Final = 4 * 1024 * 1024
@@ -48,7 +49,7 @@ Ways = dict[str, Callable[[], None]]
 def main() -> None:
     """`within STAGE RUNS WINDOW-START FILE`: seconds of each way, and of this process's work, sample by sample."""
     stage, runs, start, file = sys.argv[1], int(sys.argv[2]), datetime.fromisoformat(sys.argv[3]), Path(sys.argv[4])
-    cloud = Cloud(Clients(settings.from_environment()), Budget.of(3500))
+    cloud = Run(Deployment(settings.from_environment()), Budget.of(3500))
     with ExitStack() as ending:
         ways = STAGES[stage](cloud, Window.hour(start), file, ending)
         samples: dict[str, list[float]] = {f"{name}{clock}": [] for name in ways for clock in ("", CPU)}
@@ -62,9 +63,9 @@ def main() -> None:
     sys.stdout.write(json.dumps(samples) + "\n")
 
 
-def _csv(cloud: Cloud, window: Window, _: Path, __: ExitStack) -> Ways:
+def _csv(cloud: Run, window: Window, _: Path, __: ExitStack) -> Ways:
     """Frames to CSV: ours, ours with all checks, and polars alone over the same rows as one frame."""
-    (dataset,) = cloud.clients.datasets.values()
+    (dataset,) = cloud.deployment.datasets.values()
     batches = list(cloud.source.batches(dataset, window, datetime.now(UTC), cloud.budget))
     frames = list(Checks(dataset, window).checking(batches))
     whole = pl.concat(frames, rechunk=True)
@@ -85,7 +86,7 @@ def _csv(cloud: Cloud, window: Window, _: Path, __: ExitStack) -> Ways:
     }
 
 
-def _seal(cloud: Cloud, _: Window, file: Path, ending: ExitStack) -> Ways:
+def _seal(cloud: Run, _: Window, file: Path, ending: ExitStack) -> Ways:
     """A ready CSV to sealed bytes that go nowhere: ours, ours opened again, and gpg from file to nowhere."""
     keys = ending.enter_context(keyring(cloud.settings, cloud.credentials, cloud.budget))
     assert keys.signing is not None
@@ -116,9 +117,9 @@ def _seal(cloud: Cloud, _: Window, file: Path, ending: ExitStack) -> Ways:
     return {"ours": ours, "opened": opened, "limit": lambda: _run(gpg)}
 
 
-def _source(cloud: Cloud, window: Window, _: Path, __: ExitStack) -> Ways:
+def _source(cloud: Run, window: Window, _: Path, __: ExitStack) -> Ways:
     """The extract to Arrow batches: ours, and the same query with the stream read as plainly as can be."""
-    (dataset,) = cloud.clients.datasets.values()
+    (dataset,) = cloud.deployment.datasets.values()
     settings_ = cloud.settings
     client = bigquery.Client(
         settings_.google_cloud_project,
@@ -135,7 +136,7 @@ def _source(cloud: Cloud, window: Window, _: Path, __: ExitStack) -> Ways:
     }
 
 
-def _bare_read(cloud: Cloud, dataset: Dataset, window: Window, client: bigquery.Client, reader: Reader) -> None:
+def _bare_read(cloud: Run, dataset: Dataset, window: Window, client: bigquery.Client, reader: Reader) -> None:
     sql = queries.extract(dataset, cloud.settings.warehouse, datetime.now(UTC), 1, 1)
     for name, instant in (("@start", window.start), ("@end", window.end)):
         sql = sql.replace(name, f"TIMESTAMP '{instant.isoformat()}'")
@@ -156,12 +157,12 @@ def _bare_read(cloud: Cloud, dataset: Dataset, window: Window, client: bigquery.
             pa.ipc.read_record_batch(pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema)
 
 
-def _upload(cloud: Cloud, _: Window, file: Path, __: ExitStack) -> Ways:
+def _upload(cloud: Run, _: Window, file: Path, __: ExitStack) -> Ways:
     """A ready file to the partner's server: ours, and OpenSSH's sftp with its default options, as `SFTP` names it."""
     server, sftp = cloud.partner(), json.loads(os.environ["SFTP"])
 
     def ours() -> None:
-        partner.put(_pieces(file), server, "ours.pgp", attempt="bench", rename=False, budget=cloud.budget)
+        sftp.put(_pieces(file), server, "ours.pgp", attempt="bench", rename=False, budget=cloud.budget)
 
     def limit() -> None:
         subprocess.run(sftp, input=f"put {file} peer.pgp\n".encode(), check=True, capture_output=True)
@@ -184,7 +185,7 @@ def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-STAGES: Final[Mapping[str, Callable[[Cloud, Window, Path, ExitStack], Ways]]] = {
+STAGES: Final[Mapping[str, Callable[[Run, Window, Path, ExitStack], Ways]]] = {
     "seal": _seal,
     "csv": _csv,
     "source": _source,

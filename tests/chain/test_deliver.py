@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from localcloud import sampledata
+from localcloud.opened import read_csv
+from localcloud.partner.faults import Fault
 from pipeline.errors import OutOfTime, PartnerUnavailable, SourceNotReady
 from pipeline.window import HOUR, Slot, Window, rfc3339
 from tests.bookings import CONTRACT, rows_in_file, table
-from tests.stack import sampledata
-from tests.stack.opened import read_csv
-from tests.stack.partner.faults import Fault
 from tests.tenant import HOUR as THEN
 from tests.tenant import Tenant
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.opened import open_files
+from localcloud.processes import repository
+from localcloud.waiting import until
+from localcloud.world import world
 from pipeline.window import Window
-from tests.stack.opened import open_files
-from tests.stack.processes import repository
-from tests.stack.waiting import until
-from tests.stack.world import world
 
 DEPLOYED = ("main.py", "pipeline", "requirements.txt")
 

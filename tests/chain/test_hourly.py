@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from localcloud.opened import open_files
+from localcloud.waiting import until
 from pipeline.window import Slot, Window
-from tests.stack.opened import open_files
-from tests.stack.waiting import until
 from tests.tenant import Tenant
 
 ROWS = {"identity": 40, "payments": 60, "transactions": 80}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
+from localcloud.function import Function
+from localcloud.keys import ssh_key
+from localcloud.partner.faults import Fault
 from pipeline.window import HOUR, Slot, Window
 from tests.bookings import CONTRACT, table
-from tests.stack.function import Function
-from tests.stack.keys import ssh_key
-from tests.stack.partner.faults import Fault
 from tests.tenant import HOUR as THEN
 from tests.tenant import Tenant, asking
 

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from localcloud import keys
+from localcloud.opened import decrypt, in_warehouse, read_csv
+from localcloud.world import World
 from pipeline.window import Slot, stamp
-from tests.stack import keys
-from tests.stack.opened import decrypt, in_warehouse, read_csv
-from tests.stack.world import World
 
 NAME: Final = re.compile(r"(?P<dataset>\w+?)_(?P<start>\w+Z)_\w+Z_r(?P<revision>\d+)_(?P<part>\d+)of\d+\.csv\.pgp")
 

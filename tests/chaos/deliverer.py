@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from localcloud.pubsub.message import Message
 from tests.faults.push import Answer, message, push
-from tests.stack.pubsub.message import Message
 
 AT_ONCE: Final = 0.3
 """How often a message goes to every process at the same instant."""

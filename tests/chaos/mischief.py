@@ -11,9 +11,9 @@ from typing import Final, get_args
 
 import psutil
 
+from localcloud.function import Function
+from localcloud.partner.faults import Fault, OperationName
 from tests.faults.ground import Ground
-from tests.stack.function import Function
-from tests.stack.partner.faults import Fault, OperationName
 
 PAUSE: Final = (0.2, 1.0)
 """Seconds between two of them."""

@@ -11,13 +11,13 @@ from typing import Final
 
 from rich.console import Console
 
+from localcloud import sampledata
+from localcloud.opened import decrypt, partner_home
+from localcloud.world import World, world
 from pipeline.window import Slot, Window
 from tests.chaos.sums import in_file, in_warehouse
 from tests.faults.push import asking_for
 from tests.faults.traces import until
-from tests.stack import sampledata
-from tests.stack.opened import decrypt, partner_home
-from tests.stack.world import World, world
 
 ROWS: Final = 2_000_000
 PART_ROWS: Final = 250_000

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from localcloud import keys, sampledata
 from pipeline.window import HOUR, Slot, Window, rfc3339
 from tests.chaos.auditor import Audit, audit
 from tests.chaos.deliverer import Deliverer
@@ -20,7 +21,6 @@ from tests.chaos.mischief import mischief
 from tests.chaos.watcher import watching
 from tests.faults.ground import Ground, ground
 from tests.faults.traces import leftovers, threads, until
-from tests.stack import keys, sampledata
 
 BUDGET: Final = 20
 PART_ROWS: Final = 100

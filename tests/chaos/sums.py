@@ -9,8 +9,8 @@ import duckdb
 import pyarrow.csv
 from google.cloud import bigquery
 
+from localcloud.world import World
 from pipeline.window import Slot
-from tests.stack.world import World
 
 Sums = tuple[int, int, Decimal]
 """Rows, different keys, sum of amounts."""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from localcloud import keys
+from localcloud.opened import decrypt, partner_home
 from pipeline.window import Slot
 from tests.chaos.auditor import Audit, Seen, audit
 from tests.faults.ground import DATASET, Ground, ground
 from tests.faults.proof import files
 from tests.faults.push import asking_for, push
-from tests.stack import keys
-from tests.stack.opened import decrypt, partner_home
 
 ROWS = 30
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from localcloud.rawdata import START, raw_rows
 from tests.dbt.warehouses import DuckDBFile, LocalBigQuery, Warehouse
-from tests.stack.rawdata import START, raw_rows
 
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = ROOT / "dbt"

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from tests.stack.rawdata import START, TABLES
+from localcloud.rawdata import START, TABLES
 
 Row = dict[str, Any]
 Raw = tuple[str, Row]  # the table and the row

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from localcloud.rawdata import raw_rows
 from tests.dbt.rows import (
     Raw,
     account,
@@ -21,7 +22,6 @@ from tests.dbt.rows import (
     relation,
     virtual_account,
 )
-from tests.stack.rawdata import raw_rows
 
 _FIRST: Final[list[Raw]] = [
     # A keeps still but for what is said below. Its contact Z is to be deleted.

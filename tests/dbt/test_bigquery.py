@@ -9,21 +9,19 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
+from localcloud.processes import start
 from tests.dbt import story
 from tests.dbt.conftest import Run
 from tests.dbt.local import build
 from tests.dbt.rows import at
 from tests.dbt.state import KEYS, state
 from tests.dbt.warehouses import LocalBigQuery
-from tests.stack.processes import start
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBigQuery]:
     """The stack's BigQuery after the first two hours of the story."""
-    service = start(
-        "tests.stack.bigquery", "--rest-port", "0", "--grpc-port", "0", logs=tmp_path_factory.mktemp("logs")
-    )
+    service = start("localcloud.bigquery", "--rest-port", "0", "--grpc-port", "0", logs=tmp_path_factory.mktemp("logs"))
     try:
         built = LocalBigQuery(service.ready["rest"])
         for hour in range(2):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import contracts
+from pipeline.contracts import reader
 from tests.dbt.conftest import Run
 from tests.dbt.local import PROJECT, ROOT
 
@@ -48,7 +48,7 @@ def test_a_rule_that_no_data_test_can_check_is_refused(generator: ModuleType) ->
 
 
 def test_the_marts_have_the_columns_that_the_function_reads(runs: list[Run]) -> None:
-    datasets = contracts.load(ROOT / "pipeline" / "contracts")
+    datasets = reader.load(ROOT / "pipeline" / "contracts")
     assert set(datasets) == set(runs[0].state.marts)
     for name, dataset in datasets.items():
         row = next(iter(runs[0].state.marts[name].values()))

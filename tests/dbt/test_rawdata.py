@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.stack.rawdata import TABLES, raw_rows
+from localcloud.rawdata import TABLES, raw_rows
 
 
 def test_the_same_seed_and_hour_give_the_same_rows() -> None:

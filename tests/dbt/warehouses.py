@@ -13,7 +13,7 @@ import polars as pl
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from tests.stack.rawdata import TABLES
+from localcloud.rawdata import TABLES
 
 _BIGQUERY: Final[Mapping[Any, str]] = {
     pl.String: "STRING",

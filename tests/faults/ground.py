@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import requests
 
+from localcloud.function import Function
+from localcloud.partner.faults import Fault, order
+from localcloud.partner.journal import Entry, entries
+from localcloud.processes import repository, start
+from localcloud.world import PROJECT, REJECTED, TOPIC, World, world
 from pipeline.window import HOUR, Slot, Window
 from tests.faults.gpg import Gpg
-from tests.stack.function import Function
-from tests.stack.partner.faults import Fault, order
-from tests.stack.partner.journal import Entry, entries
-from tests.stack.processes import repository, start
-from tests.stack.world import PROJECT, REJECTED, TOPIC, World, world
 
 BUDGET: Final = 10
 """Seconds of one invocation where something hangs: the least that the settings allow."""
@@ -73,7 +73,7 @@ class Ground:
         return made
 
     def break_storage(self, match: str, action: str, **more: int) -> None:
-        """See tests/stack/storage/faults.py."""
+        """See localcloud/storage/faults.py."""
         self._post("storage", "url", {"match": match, "action": action, **more})
 
     def storage_struck(self) -> bool:
@@ -82,15 +82,15 @@ class Ground:
         return bool(report) and all(one["struck"] for one in report)
 
     def break_warehouse(self, match: str, action: str, **more: int) -> None:
-        """See tests/stack/bigquery/faults.py."""
+        """See localcloud/bigquery/faults.py."""
         self._post("bigquery", "rest", {"match": match, "action": action, **more})
 
     def break_partner(self, *faults: Fault) -> None:
-        """See tests/stack/partner/faults.py."""
+        """See localcloud/partner/faults.py."""
         order(self.local.root / "partner.json", *faults)
 
     def break_topics(self, *faults: dict[str, Any]) -> None:
-        """See tests/stack/pubsub/faults.py."""
+        """See localcloud/pubsub/faults.py."""
         draft = self.local.root / "pubsub.draft"
         draft.write_text(json.dumps(faults))
         draft.replace(self.local.root / "pubsub.json")
@@ -171,7 +171,7 @@ def ground() -> Iterator[Ground]:
 def _breakable_topics(local: World) -> None:
     local.services["pubsub"].stop()
     faults = str(local.root / "pubsub.json")
-    local.services["pubsub"] = start("tests.stack.pubsub", "--faults-file", faults, logs=local.root / "logs")
+    local.services["pubsub"] = start("localcloud.pubsub", "--faults-file", faults, logs=local.root / "logs")
     for topic, subscription in ((TOPIC, "seen"), (REJECTED, "rejected")):
         name = f"projects/{PROJECT}/topics/{topic}"
         local.publisher.create_topic(name=name)

@@ -6,14 +6,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from localcloud.function import Function
+from localcloud.pubsub.message import Message
 from pipeline.window import Slot, Window
 from tests.faults import proof
 from tests.faults.ground import AMPLE, DATASET, Ground
 from tests.faults.push import Answer, asking_for, message, push
 from tests.faults.table import FEW, Cell
 from tests.faults.traces import nothing_left, threads, until
-from tests.stack.function import Function
-from tests.stack.pubsub.message import Message
 
 GRACE = 12.0
 """Seconds that an invocation may take beyond its budget: to say farewell to a server, to end gpg, and to answer."""

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from localcloud.opened import decrypt, partner_home
 from pipeline.window import Slot
 from tests.chaos.sums import in_file, in_warehouse
 from tests.faults.ground import Ground
-from tests.stack.opened import decrypt, partner_home
 
 
 def records(ground: Ground, slot: Slot) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from localcloud.pubsub.message import Message, event_headers, push_body
+from localcloud.world import PROJECT, TOPIC
 from pipeline.window import Window, rfc3339
-from tests.stack.pubsub.message import Message, event_headers, push_body
-from tests.stack.world import PROJECT, TOPIC
 
 
 @dataclass(frozen=True, slots=True)

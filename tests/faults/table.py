@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from localcloud.partner.faults import Action, Fault, OperationName
 from tests.faults.ground import AMPLE, BUDGET, Ground
-from tests.stack.partner.faults import Action, Fault, OperationName
 
 WAYS: Final = ("before", "middle", "end", "hang", "kill", "lost")
 ALWAYS: Final = 10_000

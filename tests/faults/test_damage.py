@@ -8,17 +8,17 @@ from typing import Final
 
 import pytest
 
-from pipeline.archive import Bucket
+from localcloud.partner.faults import Fault
+from localcloud.pubsub.message import Message
+from pipeline.clients.storage import Bucket
 from pipeline.errors import RecordDamaged
-from pipeline.recorded import Sealed
-from pipeline.records import Records
+from pipeline.records.schema import Sealed
+from pipeline.records.store import Records
 from pipeline.window import Delivery, Slot
 from tests.faults import proof
 from tests.faults.ground import DATASET, Ground
 from tests.faults.push import asking_for, push
 from tests.faults.table import FEW, MANY
-from tests.stack.partner.faults import Fault
-from tests.stack.pubsub.message import Message
 
 PIECE: Final = 8 * 1024 * 1024
 

@@ -77,5 +77,5 @@ def _files(ground: Ground) -> Iterator[Path]:
 
 
 def _mark(slot: Slot) -> bytes:
-    """What every key of the slot's rows begins with; see tests/stack/sampledata.py."""
+    """What every key of the slot's rows begins with; see localcloud/sampledata.py."""
     return f"{slot.dataset[:3]}-{slot.window.start:%y%m%d%H}-".encode()

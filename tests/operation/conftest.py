@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from localcloud.world import world
 from tests.operation.office import OUTAGE, Office
-from tests.stack.world import world
 
 
 @pytest.fixture(scope="package")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.cloud.secretmanager_v1.types import SecretPayload
 
-from tests.stack.world import PROJECT, World
+from localcloud.world import PROJECT, World
 
 
 class _Parser(argparse.ArgumentParser):

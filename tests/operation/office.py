@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from click.testing import CliRunner, Result
 
+from localcloud import sampledata
+from localcloud.function import Function
+from localcloud.world import PROJECT, World
 from pipeline.__main__ import main
 from pipeline.window import Window, rfc3339
-from tests.stack import sampledata
-from tests.stack.function import Function
-from tests.stack.world import PROJECT, World
 
 PATIENCE: Final = 60.0
 OUTAGE: Final = 6

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from localcloud import keys
+from localcloud.partner import faults
+from localcloud.partner.running import Running, running
 from tests.operation.office import Office
-from tests.stack import keys
-from tests.stack.partner import faults
-from tests.stack.partner.running import Running, running
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from localcloud.processes import environment, repository
 from pipeline import CHAIN
 from pipeline.__main__ import COMMANDS, main
-from pipeline.commands.running import exit_code
+from pipeline.cli.session import exit_code
 from pipeline.errors import kinds
 from pipeline.settings import Settings
 from pipeline.window import rfc3339
 from tests.operation.office import Office
-from tests.stack.processes import environment, repository
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from localcloud.processes import repository
+from localcloud.world import PROJECT
 from pipeline import log
 from pipeline.errors import SourceNotReady
 from tests.operation.office import Office
-from tests.stack.processes import repository
-from tests.stack.world import PROJECT
 
 SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 """https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity"""

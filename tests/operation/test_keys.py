@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from localcloud import keys
+from localcloud.opened import decrypt, partner_home
+from localcloud.world import PROJECT
 from tests.operation.office import Office, copy_of
-from tests.stack import keys
-from tests.stack.opened import decrypt, partner_home
-from tests.stack.world import PROJECT
 
 
 def _pgp(**options: Any) -> keys.PgpKey:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from localcloud import keys
 from tests.operation.office import Office
-from tests.stack import keys
 
 
 @pytest.fixture

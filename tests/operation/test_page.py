@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.grid import STATES, Cell, grid
+from pipeline.cli.page import SIGNS, page
 from pipeline.keys import KeyState
-from pipeline.page import SIGNS, page
-from pipeline.status import STATES, Cell, grid
 from pipeline.window import Slot, Window
 from tests.operation.office import Office
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.processes import repository
+from localcloud.world import PROJECT, REJECTED
 from pipeline.log import ALERTS
 from tests.operation.gcloud import gcloud
 from tests.operation.office import OUTAGE, Office
-from tests.stack.processes import repository
-from tests.stack.world import PROJECT, REJECTED
 
 TEXT = (repository() / "RUNBOOK.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.history import History
-from pipeline.recorded import Archived, Certificate, Compared, Delivered, Plan, PlannedPart, Sealed
-from pipeline.status import STATES, Cell, cell, grid, troubles, would
+from pipeline.cli.grid import STATES, Cell, cell, grid, troubles, would
+from pipeline.cli.history import History
+from pipeline.records.schema import Archived, Certificate, Compared, Delivered, Plan, PlannedPart, Sealed
 from pipeline.window import Slot, Window
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pipeline import requests
+from pipeline import messages
 from pipeline.log import ALERTS, EVENTS
 from pipeline.settings import Settings, from_environment
 
@@ -115,7 +115,7 @@ def test_every_schedule_publishes_a_message_of_its_action(deployment: Deployment
     for job in jobs:
         target = job.values["pubsub_target"][0]
         assert target["topic_name"] == topic
-        read = requests.read(
+        read = messages.read(
             base64.b64decode(target["data"]),
             message_id="1",
             published=now,

@@ -1,0 +1,66 @@
+"""`certify`: prove from the source that what was there arrived; what can be mended is published again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.session import ATTENTION, OK, Session, operator, plain, window_options
+from pipeline.window import rfc3339
+
+if TYPE_CHECKING:
+    from pipeline.certify.certification import Outcome
+
+
+@click.command(short_help="Recount the source and certify what was delivered.")
+@window_options
+@click.option("--full", is_flag=True, help="Read every archived byte again and compare its SHA-256.")
+@operator
+def command(session: Session, start: str | None, end: str | None, datasets: tuple[str, ...], full: bool) -> int:
+    """Recount the source and compare it with plan, records, archive and the partner's listing.
+
+    Without --start, every hour of the last LOOK_BACK_HOURS but the latest, as the hourly message does. Holes and late
+    rows are published to the topic again, so that the function mends them; each finding is mended once.
+
+    Exit code 1 where a verdict is neither certified nor empty.
+
+    \b
+    Examples:
+      python -m pipeline certify
+      python -m pipeline certify --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --full
+      python -m pipeline certify --start 2026-11-23T13:00:00Z --dataset payments --json
+    """
+    from pipeline.certify.certification import certify
+    from pipeline.certify.verdict import SETTLED
+
+    outcomes = certify(session.request("certify", start, end, datasets, full=full), session.run())
+    unsettled = [outcome for outcome in outcomes if outcome.certificate.verdict not in SETTLED]
+    if session.as_json:
+        session.write([_as_json(outcome) for outcome in outcomes])
+    else:
+        _show(session, outcomes, unsettled)
+    return ATTENTION if unsettled else OK
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    window = outcome.slot.window
+    return {
+        "dataset": outcome.slot.dataset,
+        "start": rfc3339(window.start),
+        "end": rfc3339(window.end),
+        "revision": outcome.revision,
+        "republished": outcome.republished,
+        **outcome.certificate.model_dump(mode="json"),
+    }
+
+
+def _show(session: Session, outcomes: list[Outcome], unsettled: list[Outcome]) -> None:
+    for outcome in unsettled:
+        slot, found = outcome.slot, outcome.certificate
+        again = "; published again" if outcome.republished else ""
+        what = plain("; ".join(found.problems)) or f"{found.rows_now:,} rows at the source, nothing planned"
+        session.say(f"{slot.dataset} {slot.window.start:%Y-%m-%d %H:%M} [red]{found.verdict}[/]: {what}{again}")
+    counts = Counter(outcome.certificate.verdict for outcome in outcomes)
+    session.say(f"{len(outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))

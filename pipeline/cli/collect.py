@@ -1,0 +1,42 @@
+"""`collect`: fetch what the partner returned."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
+
+
+@click.command(short_help="Fetch what the partner returned: errors, acknowledgements.")
+@operator
+def command(session: Session) -> int:
+    """Fetch every file on the returns server that was not fetched before; archive, open and match it.
+
+    Exit code 1 where one of them is an error file by RETURNS_ERROR_PATTERN.
+
+    \b
+    Examples:
+      python -m pipeline collect
+      python -m pipeline collect --json
+    """
+    from pipeline.collect import collect
+
+    returned = collect(session.request("collect", None, None, ()), session.run())
+    if session.as_json:
+        session.write([one.model_dump(mode="json") for one in returned])
+    elif not session.deployment.settings.returns_host:
+        session.say("No returns server is set (RETURNS_HOST): there is nothing to collect.")
+    elif not returned:
+        session.say("Nothing new.")
+    else:
+        from rich.table import Table
+
+        table = Table("file", "bytes", "about", "signature", "kind", "archived as")
+        for one in returned:
+            about = f"{one.dataset} {one.start:%Y-%m-%d %H:%M} r{one.revision}" if one.start else "no delivery of ours"
+            kind = "[red]error[/]" if one.error else "received"
+            table.add_row(
+                plain(one.file_name), f"{one.size:,}", about, plain(one.signature), kind, plain(one.archived.name)
+            )
+        session.console.print(table)
+    return ATTENTION if any(one.error for one in returned) else OK

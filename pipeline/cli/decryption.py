@@ -1,0 +1,143 @@
+"""Open a sealed or archived file for an audit: what it holds, and what vouches for it.
+
+A sealed file is a message to the partner alone, so whoever opens it brings the partner's private key. Nothing is given
+away before the whole file was read and its signature, or the digest in its record, was found good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Final
+
+from pipeline.clients.storage import Bucket
+from pipeline.errors import ArchiveDamaged
+from pipeline.pgp.home import Gpg, gnupghome, status
+from pipeline.records.schema import Sealed
+from pipeline.run import Run
+from pipeline.window import Delivery, Slot, Window
+
+READ: Final = 8 * 1024 * 1024
+ARMOR: Final = b"-----BEGIN PGP MESSAGE-----"
+_PLACE: Final = re.compile(
+    r"(?P<dataset>\w+)/(?P<hour>\d{4}/\d\d/\d\d/\d{4})/r(?P<revision>\d+)/[^/]+/[^/]+"
+)  # as window.Delivery.folder writes it, then attempt and file
+
+
+class NotOpened(Exception):
+    """The file cannot be opened, or what vouches for it is missing or bad; the text says which, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The plain content in a file that vanishes when it is closed, and in words what vouches for it."""
+
+    file: IO[bytes]
+    size: int
+    proof: str
+
+
+@contextmanager
+def local(path: Path) -> Iterator[IO[bytes]]:
+    """A file of this machine. Raises NotOpened."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise NotOpened(f"{path} cannot be read: {error.strerror}.") from None
+
+
+@contextmanager
+def archived(bucket: str, name: str, run: Run) -> Iterator[tuple[IO[bytes], str | None]]:
+    """An object of a bucket, held in a file that vanishes; and, for one of the archive, what its record says of it.
+
+    Raises NotOpened where there is no such object, ArchiveDamaged where it is not the one that its record describes,
+    ArchiveUnavailable, RecordDamaged.
+    """
+    place = Bucket(run.deployment.storage, bucket, run.budget)
+    stored = place.stat(name)
+    if stored is None:
+        raise NotOpened(f"There is no object gs://{bucket}/{name}.")
+    digest = hashlib.sha256()
+    with tempfile.TemporaryFile() as file:
+        for piece in place.pieces(stored, READ):
+            digest.update(piece)
+            file.write(piece)
+        expected = _recorded(name, run) if bucket == run.settings.archive_bucket else None
+        if expected is not None and expected != digest.hexdigest():
+            raise ArchiveDamaged(f"gs://{bucket}/{name} has another SHA-256 than its record says.")
+        file.seek(0)
+        yield file, None if expected is None else f"SHA-256 {expected} is that of its sealed record"
+
+
+def is_sealed(file: IO[bytes]) -> bool:
+    """Whether the file is an OpenPGP message, binary or armored; its position stays at the start."""
+    start = file.read(1000)
+    file.seek(0)
+    return bool(start) and (start[0] & 0x80 != 0 or ARMOR in start)
+
+
+@contextmanager
+def opened(file: IO[bytes], key: bytes, signer: bytes | None, passphrase: str | None) -> Iterator[Content]:
+    """The content of a sealed file. `key` is the private key of who may read it, `signer` our public (or private) key.
+
+    Without `signer` the file must be unsigned. Raises NotOpened (wrong key or passphrase, a damaged file, a signature
+    that is bad, absent or not by `signer`), SealFailed (no gpg).
+    """
+    with gnupghome() as home, tempfile.TemporaryDirectory(dir=home) as directory:
+        gpg = Gpg(home)
+        signers = _fingerprints(gpg, signer, "the signer's key", None) if signer else []
+        ours = _fingerprints(gpg, key, "the given key", passphrase)
+        plain = Path(directory) / "plain"
+        silent = [] if passphrase else ["--pinentry-mode", "cancel"]  # else gpg would ask whoever sits there
+        result = gpg.decrypt_file(file, passphrase=passphrase, always_trust=True, output=str(plain), extra_args=silent)
+        lines = status(result.stderr)
+        words = [line[0] for line in lines]
+        recipients = {line[1] for line in lines if line[0] == "ENC_TO"}
+        if recipients and not recipients & {fingerprint[-16:] for fingerprint in ours}:
+            raise NotOpened("The given key is not the one that the file is encrypted to.")
+        if recipients and "DECRYPTION_KEY" not in words:
+            raise NotOpened("The passphrase is not that of the key.")
+        valid = [line[1] for line in lines if line[0] == "VALIDSIG"]
+        if set(words) & {"BADSIG", "EXPSIG", "REVKEYSIG"}:
+            raise NotOpened("The signature is bad: this is not the file that was sealed.")
+        if "ERRSIG" in words or (valid and not set(valid) <= set(signers)):
+            raise NotOpened("The file is signed, but not by the signer's key that was given.")
+        if result.returncode != 0 or "DECRYPTION_OKAY" not in words or "GOODMDC" not in words or not plain.exists():
+            raise NotOpened("gpg cannot open the file; it is damaged, or not a message to this key.")
+        if signers and not valid:
+            raise NotOpened("The file carries no signature, and one by the signer's key was expected.")
+        proof = f"signature good, by {valid[0]}" if valid else "the file carries no signature"
+        with plain.open("rb") as content:
+            yield Content(content, plain.stat().st_size, proof)
+
+
+def _fingerprints(gpg: Gpg, material: bytes, what: str, passphrase: str | None) -> list[str]:
+    """The primary key's fingerprint and those of its subkeys."""
+    found = gpg.import_keys(material, passphrase=passphrase)
+    prints = {one for one in found.fingerprints if one}
+    if len(prints) != 1:
+        raise NotOpened(f"In {what} gpg finds {len(prints)} PGP keys; one is needed.")
+    listed = gpg.list_keys(keys=prints.pop())[0]
+    return [listed["fingerprint"], *(info["fingerprint"] for info in listed.get("subkey_info", {}).values())]
+
+
+def _recorded(name: str, run: Run) -> str | None:
+    """SHA-256 of an archived object by the sealed record that names it; None where no record does."""
+    found = _PLACE.fullmatch(name)
+    if found is None or found["dataset"] not in run.deployment.datasets:
+        return None
+    start = datetime.strptime(found["hour"], "%Y/%m/%d/%H%M").replace(tzinfo=UTC)
+    delivery = Delivery(Slot(found["dataset"], Window.hour(start)), int(found["revision"]))
+    for (part,) in run.records.folder(delivery.slot).numbers(delivery.revision, "sealed"):
+        record = run.records.read(delivery, f"sealed-{part}", Sealed)
+        for one in (record.csv, record.sealed) if record else ():
+            if one.name == name:
+                return one.sha256
+    return None

@@ -1,0 +1,180 @@
+"""Where every delivery stands: pure, from what the records tell and the time of day to a grid for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from pipeline.cli.history import History
+from pipeline.window import HOUR, Slot, Window, rfc3339
+
+STATES: Final[dict[str, str]] = {
+    "certified": "source, records, archive and partner agree",
+    "empty": "no rows; recorded, nothing was sent",
+    "delivered": "at the partner, not certified yet",
+    "sealed": "archived and sealed, not at the partner yet",
+    "planned": "counted, not sealed yet",
+    "awaited": "the hour is still in its time",
+    "source not ready": "the warehouse has not finished the hour",
+    "unconfirmed": "sent, and nothing proves that it arrived",
+    "late rows": "rows arrived after the plan",
+    "rows gone": "rows that were sent were deleted at the source",
+    "refused": "rows break the contract; nothing was sent",
+    "missing": "due, and not delivered",
+    "partner mismatch": "the partner holds another size",
+    "archive mismatch": "an archived object or a record is not what was written",
+}
+"""Every state of a slot and what it means, the quiet ones first."""
+
+WELL: Final = ("certified", "empty", "delivered", "sealed", "planned", "awaited")
+"""States that need nobody's attention."""
+
+_UNTIL_DELIVERED: Final = ("missing", "source not ready", "partner mismatch", "refused")
+"""Verdicts that a later delivery answers; any other verdict stands until certify gives another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where one slot stands: rows as planned, bytes of CSV and of the sealed files, seconds from plan to partner.
+
+    None stands where that is not known yet. `problems` are the sentences of the last certificate, or of what is wrong.
+    """
+
+    slot: Slot
+    state: str
+    revision: int
+    rows: int | None = None
+    bytes: int | None = None
+    sealed_bytes: int | None = None
+    seconds: float | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        """Nobody need look at it."""
+        return self.state in WELL
+
+    def as_json(self) -> dict[str, object]:
+        """As `--json` shows it."""
+        return {
+            "dataset": self.slot.dataset,
+            "start": rfc3339(self.slot.window.start),
+            "end": rfc3339(self.slot.window.end),
+            "state": self.state,
+            "revision": self.revision,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "sealed_bytes": self.sealed_bytes,
+            "seconds": self.seconds,
+            "problems": list(self.problems),
+        }
+
+
+def cell(history: History, now: datetime) -> Cell:
+    """Where the slot of this history stands."""
+    state, problems = _state(history, now)
+    return Cell(
+        slot=history.slot,
+        state=state,
+        revision=history.revision,
+        rows=None if history.plan is None else history.plan.rows,
+        bytes=sum(one.csv.size for one in history.sealed) if history.sealed else None,
+        sealed_bytes=sum(one.sealed.size for one in history.sealed) if history.sealed else None,
+        seconds=_seconds(history),
+        problems=problems,
+    )
+
+
+def grid(histories: Iterable[History], now: datetime) -> dict[datetime, dict[str, Cell]]:
+    """The cells by the start of their hour, latest first, and by dataset."""
+    found: dict[datetime, dict[str, Cell]] = {}
+    for one in histories:
+        found.setdefault(one.slot.window.start, {})[one.slot.dataset] = cell(one, now)
+    return dict(sorted(found.items(), reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Hours in a row of one dataset that need attention for the same reason."""
+
+    dataset: str
+    window: Window
+    state: str
+    problems: tuple[str, ...]
+
+
+def troubles(found: Mapping[datetime, Mapping[str, Cell]]) -> list[Trouble]:
+    """What needs attention in a grid, dataset by dataset, earliest first."""
+    wrong = sorted(
+        (cell for row in found.values() for cell in row.values() if not cell.well), key=lambda cell: cell.slot
+    )
+    told: list[Trouble] = []
+    for cell in wrong:
+        one = Trouble(cell.slot.dataset, cell.slot.window, cell.state, cell.problems)
+        last = told[-1] if told else None
+        if last is not None and replace(last, window=one.window) == one and last.window.end == one.window.start:
+            told[-1] = replace(last, window=Window(last.window.start, one.window.end))
+        else:
+            told.append(one)
+    return told
+
+
+def would(history: History, *, resend: bool, revise: bool) -> str:
+    """What publishing the slot's window again would do, by the rules of `plan` and `send`."""
+    latest, state = history.revision, _progress(history)
+    if history.damage:
+        return "nothing: a record is damaged" if not revise else f"extract revision {latest + 1} anew and send it"
+    if not latest:
+        return "plan revision 1 and send it"
+    if revise or (state == "refused" and not resend):
+        return f"extract revision {latest + 1} anew and send it"
+    if state == "refused":
+        return f"nothing: revision {latest} was refused"
+    if state == "empty":
+        return "nothing: recorded as empty"
+    if state == "delivered":
+        return f"send the sealed bytes of revision {latest} again" if resend else "nothing: delivered before"
+    return f"go on with revision {latest}, which is {state}"
+
+
+def _state(history: History, now: datetime) -> tuple[str, tuple[str, ...]]:
+    certificate, progress = history.certificate, _progress(history)
+    if history.damage:
+        return "archive mismatch", history.damage
+    if certificate is not None:
+        delivered = max((one.created for one in history.delivered), default=None)
+        answered = certificate.verdict in _UNTIL_DELIVERED and (
+            progress == "empty" or (delivered is not None and delivered > certificate.created)
+        )
+        if not answered:
+            return certificate.verdict, certificate.problems
+    if progress != "nothing":
+        return progress, ()
+    if now < history.slot.window.end + HOUR:
+        return "awaited", ()
+    return "missing", ("nothing is recorded for it",)
+
+
+def _progress(history: History) -> str:
+    """How far the latest revision came."""
+    plan = history.plan
+    if plan is None:
+        return "nothing"
+    if plan.empty:
+        return "empty"
+    if history.refused:
+        return "refused"
+    parts = {part.part for part in plan.parts}
+    if parts <= {one.part for one in history.delivered}:
+        return "delivered"
+    return "sealed" if parts <= {one.part for one in history.sealed} else "planned"
+
+
+def _seconds(history: History) -> float | None:
+    """From the plan until every part was at the partner for the first time."""
+    first = {one.part: one.created for one in sorted(history.delivered, key=lambda one: one.created, reverse=True)}
+    if history.plan is None or not first or len(first) < len(history.plan.parts):
+        return None
+    return round((max(first.values()) - history.plan.created).total_seconds(), 3)

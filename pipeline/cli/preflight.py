@@ -1,0 +1,137 @@
+"""Is all in place for a first run: every secret, permission, host, table and topic tried, with what to do about it.
+
+Nothing is written: an upload is begun and never finished, a login only lists, topics are asked what is permitted.
+What cannot be tried without leaving something behind is said to be untried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from pipeline.clients import sftp
+from pipeline.clients.sftp import Server
+from pipeline.clients.storage import Bucket
+from pipeline.contracts.dataset import Dataset
+from pipeline.errors import PipelineError, TopicUnavailable
+from pipeline.keys import days_left
+from pipeline.pgp.home import gnupghome
+from pipeline.pgp.keyring import keyring
+from pipeline.run import Run
+from pipeline.window import rfc3339
+
+State = Literal["ok", "failed", "untried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried, how that went, and what was seen or is to be done."""
+
+    what: str
+    state: State
+    detail: str
+
+
+class _Untried(Exception):
+    """It cannot be tried without a trace; the text says what will try it."""
+
+
+def checks(run: Run) -> Iterator[Check]:
+    """Try everything, one after the other; a failure stops nothing. Raises OutOfTime only where all time is over."""
+    for what, attempt in _attempts(run):
+        try:
+            yield Check(what, "ok", attempt())
+        except _Untried as reason:
+            yield Check(what, "untried", str(reason))
+        except PipelineError as error:
+            yield Check(what, "failed", error.message)
+
+
+def _attempts(run: Run) -> Iterator[tuple[str, Callable[[], str]]]:
+    settings = run.settings
+    yield "gpg", _gpg
+    secrets = [settings.partner_key_secret, settings.sftp_key_secret, settings.sftp_host_keys_secret]
+    if settings.pgp_sign:
+        secrets += [settings.signing_key_secret, settings.signing_passphrase_secret]
+    if settings.returns_host:
+        secrets += [settings.returns_key_secret, settings.returns_host_keys_secret]
+    for name in dict.fromkeys(filter(None, secrets)):
+        yield f"secret {name}", partial(_secret, name, run)
+    yield "PGP keys", partial(_keys, run)
+    for dataset in run.deployment.datasets.values():
+        yield f"table {settings.warehouse}.{dataset.table}", partial(_table, dataset, run)
+        yield f"watermark of {dataset.name}", partial(_watermark, dataset, run)
+    for bucket in (settings.archive_bucket, settings.records_bucket):
+        yield f"bucket {bucket}", partial(_bucket, bucket, run)
+    for topic in (settings.topic, settings.rejected_topic):
+        yield f"topic {topic}", partial(_topic, topic, run)
+    yield f"partner's server {settings.sftp_host}", partial(_server, run.partner, run)
+    yield "uploading to the partner", _upload
+    if settings.returns_host:
+        yield f"returns server {settings.returns_host}", partial(_server, run.returns, run)
+
+
+def _gpg() -> str:
+    with gnupghome():
+        return "installed"
+
+
+def _secret(name: str, run: Run) -> str:
+    return f"version {run.credentials.read(name, run.budget).version} can be read"
+
+
+def _keys(run: Run) -> str:
+    with keyring(run.settings, run.credentials, run.budget) as keys:
+        found = [("partner's", keys.partner), ("ours", keys.signing)]
+        told = [(whose, key, days_left(key, run.now())) for whose, key in found if key is not None]
+    return "; ".join(
+        f"{whose} {key.fingerprint} usable, {'no end' if left is None else f'{left} days left'}"
+        for whose, key, left in told
+    )
+
+
+def _table(dataset: Dataset, run: Run) -> str:
+    run.source.table_is_readable(dataset, run.budget)
+    return f"readable, with all {len(dataset.columns)} columns of the contract"
+
+
+def _watermark(dataset: Dataset, run: Run) -> str:
+    if dataset.watermark is None:
+        return "the contract has none: every hour counts as complete when it is over"
+    complete = run.source.readiness(dataset, run.budget).complete_until
+    if complete is None:
+        raise _Untried(
+            f"{dataset.watermark} has no row for it; the job that fills the table writes one when it is done."
+        )
+    return f"complete until {rfc3339(complete)}"
+
+
+def _bucket(name: str, run: Run) -> str:
+    bucket = Bucket(run.deployment.storage, name, run.budget)
+    bucket.names("verify-setup/")
+    bucket.may_create(f"verify-setup/{run.attempt}")
+    return "can be listed, and objects created"
+
+
+def _topic(name: str, run: Run) -> str:
+    permitted = run.topics.may_publish(name, run.budget)
+    if permitted is None:
+        raise _Untried('This Pub/Sub does not tell permissions; publish {"action": "keys"} to try.')
+    if not permitted:
+        raise TopicUnavailable(f"This account may not publish to {name}; it needs roles/pubsub.publisher on the topic.")
+    return "publishing is permitted"
+
+
+def _server(server: Callable[[], Server | None], run: Run) -> str:
+    found = server()
+    assert found is not None
+    shown = sftp.host_key(found, run.budget)
+    files = sftp.listing(found, run.budget)
+    listed = "its listing is closed to us" if files is None else f"{len(files)} files listed"
+    return f"host key {shown} is pinned, the login is accepted, {listed}"
+
+
+def _upload() -> str:
+    raise _Untried("It would leave a file with the partner; the first delivery tries it.")

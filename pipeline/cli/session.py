@@ -1,0 +1,190 @@
+"""What every command has: settings and clients, `--json`, `--log`, and an exit code instead of a traceback.
+
+Heavy imports stand inside functions, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import click
+
+from pipeline import log
+from pipeline.errors import ContractInvalid, MessageRejected, PipelineError, SettingsInvalid
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.messages import Action, Request
+    from pipeline.run import Deployment, Run
+    from pipeline.streams.progress import Observe
+
+OK: Final = 0
+ATTENTION: Final = 1
+USAGE: Final = 2
+RETRYABLE: Final = 3
+PERMANENT: Final = 4
+
+EXIT_CODES: Final = """\b
+Exit codes:
+  0  done, and nothing needs attention
+  1  done, and something needs attention (or you broke it off)
+  2  the command line or the environment says something that cannot be carried out
+  3  an error that may be gone when the command is repeated
+  4  an error that stays until somebody mends its cause
+"""
+
+_MENDED_BY_CALLER: Final = (MessageRejected, SettingsInvalid, ContractInvalid)
+
+
+class Session:
+    """One run of a command: where it writes, and the cloud that the environment names, connected on first use."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.id = f"command-{uuid.uuid4().hex[:12]}"
+
+    @functools.cached_property
+    def deployment(self) -> Deployment:
+        """Raises SettingsInvalid, ContractInvalid with everything that is wrong."""
+        from pipeline import settings
+        from pipeline.run import Deployment
+
+        return Deployment(settings.from_environment())
+
+    @functools.cached_property
+    def console(self) -> Console:
+        """Where people read: stdout."""
+        from rich.console import Console
+
+        return Console(highlight=False)
+
+    @functools.cached_property
+    def aside(self) -> Console:
+        """Progress, questions and errors: stderr, so that stdout stays clean."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False)
+
+    def run(self, observe: Observe | None = None) -> Run:
+        """One invocation's view with a time budget of its own, as the function has it for one message."""
+        from pipeline.budget import Budget
+        from pipeline.run import Run
+        from pipeline.streams.progress import unobserved
+
+        deployment = self.deployment
+        return Run(deployment, Budget.of(deployment.settings.time_budget_seconds), observe=observe or unobserved)
+
+    def request(
+        self, action: Action, start: str | None, end: str | None, datasets: tuple[str, ...], **flags: bool
+    ) -> Request:
+        """The request that a message with these words would make; read by the same rules. Raises MessageRejected."""
+        from pipeline import messages
+
+        payload: dict[str, object] = {"action": action, **{name: True for name, flag in flags.items() if flag}}
+        if start is not None:
+            payload["window"] = {"start": start, "end": end if end is not None else _an_hour_after(start)}
+        elif end is not None:
+            raise click.UsageError("--end needs --start.")
+        if datasets:
+            payload["datasets"] = list(datasets)
+        now = datetime.now(UTC)
+        return messages.read(
+            json.dumps(payload).encode(),
+            message_id=self.id,
+            published=now,
+            now=now,
+            known=list(self.deployment.datasets),
+            max_age=timedelta.max,
+        )
+
+    def say(self, text: str) -> None:
+        """One line for people, with rich's markup; never broken, so that it can be searched."""
+        self.console.print(text, soft_wrap=True)
+
+    def write(self, value: object) -> None:
+        """One JSON document on stdout."""
+        click.echo(json.dumps(value, indent=2, default=str))
+
+    def complain(self, error: PipelineError) -> int:
+        """Say one error on stderr, and on stdout for `--json`; the exit code that it leads to."""
+        place = " ".join(part for part in (error.stage, error.delivery) if part)
+        text = f"{place}: {error.message}" if place else error.message
+        click.echo(f"Error [{error.code}] {text.strip()}", err=True)
+        if self.as_json:
+            self.write({"error": {"code": error.code, "message": text, "retryable": error.retryable}})
+        return exit_code(error)
+
+
+def plain(text: object) -> str:
+    """Text from outside as rich shows it just so: no markup of its own, nothing that steers a terminal."""
+    from rich.markup import escape
+
+    return escape("".join(char if char.isprintable() or char == "\n" else "?" for char in str(text)))
+
+
+def exit_code(error: PipelineError) -> int:
+    """The exit code that an error leads to."""
+    if isinstance(error, _MENDED_BY_CALLER):
+        return USAGE
+    return RETRYABLE if error.retryable else PERMANENT
+
+
+def operator(function: Callable[..., int]) -> Callable[..., None]:
+    """Make a function of a Session and options a command's callback: it gives the exit code, errors are said."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of text.")
+    @click.option("--log", "log_to", metavar="FILE|-", help="Write the structured events to FILE, or to stderr with -.")
+    @click.pass_context
+    @functools.wraps(function)
+    def callback(context: click.Context, /, *, as_json: bool, log_to: str | None, **options: Any) -> None:
+        session = Session(as_json=as_json)
+        try:
+            with _events(log_to), log.bound(message_id=session.id):
+                code = function(session, **options)
+        except PipelineError as error:
+            code = session.complain(error)
+        context.exit(code)
+
+    return callback
+
+
+def window_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name windows and datasets."""
+    options = (
+        click.option("--start", metavar="TIME", help="First hour, such as 2026-11-23T13:00:00Z."),
+        click.option("--end", metavar="TIME", help="Where the window ends; without it, an hour after --start."),
+        click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Only this one; may stand twice."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def _events(log_to: str | None) -> Iterator[None]:
+    with ExitStack() as ending:
+        stream: TextIO | None = sys.stderr if log_to == "-" else None
+        if log_to not in (None, "-"):
+            try:
+                stream = ending.enter_context(Path(str(log_to)).open("a", encoding="utf-8"))
+            except OSError as error:
+                raise click.UsageError(f"--log: {log_to} cannot be written: {error.strerror}.") from None
+        ending.enter_context(log.written_to(stream))
+        yield
+
+
+def _an_hour_after(start: str) -> str:
+    """An hour later; what is no time is left to the reader of requests, who says so."""
+    try:
+        return (datetime.fromisoformat(start) + timedelta(hours=1)).isoformat()
+    except (ValueError, OverflowError):
+        return ""

@@ -1,0 +1,276 @@
+"""The warehouse: the only importer of BigQuery and of its Storage Read API.
+
+Everything is asked at one snapshot. Rows arrive as Arrow batches over one gRPC stream, with a deadline from the
+invocation's budget, so that a stalled stream ends by itself and nothing is left open.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import grpc
+import pyarrow as pa
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
+from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.cloud.bigquery import DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from google.cloud.bigquery_storage_v1 import types as storage_read
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+from requests import exceptions as http
+
+from pipeline.budget import Budget
+from pipeline.clients import queries
+from pipeline.clients.counts import Counted, Hour, Readiness, plain
+from pipeline.clients.deadline import BoundedAdapter, bound_to_budget
+from pipeline.contracts.dataset import Dataset
+from pipeline.errors import SourceUnavailable
+from pipeline.settings import Settings
+from pipeline.window import Window
+
+CALL_SECONDS: Final = 120.0
+"""Longest that one REST call may take; a query may take several."""
+
+HASHES: Final = 20_000
+"""Hashes in one query parameter: well under the 10 MB of a request."""
+
+Parameters = Sequence[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]
+
+
+class Source:
+    """Reads one dataset of one project; holds the two clients, which are made on first use and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.warehouse = settings.warehouse
+        self._project = settings.google_cloud_project
+        self._max_bytes_billed = settings.max_bytes_billed
+        self._rest = settings.bigquery_emulator_host
+        self._grpc = settings.bigquery_storage_emulator_host
+        self._client_made: bigquery.Client | None = None
+        self._adapter: BoundedAdapter | None = None
+        self._reader_made: BigQueryReadClient | None = None
+
+    def readiness(self, dataset: Dataset, budget: Budget) -> Readiness:
+        """How far the dataset is complete now. Raises SourceUnavailable, OutOfTime."""
+        parameters = [bigquery.ScalarQueryParameter("dataset", "STRING", dataset.name)] if dataset.watermark else []
+        (row,) = self._query(queries.readiness(dataset, self.warehouse), parameters, dataset, "readiness", budget)
+        return Readiness(row["complete_until"], row["snapshot"])
+
+    def count(
+        self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, parts: int = 1
+    ) -> list[Counted]:
+        """What the window holds at the snapshot, by part; parts without rows are left out.
+
+        Raises SourceUnavailable, OutOfTime.
+        """
+        sql = queries.totals(dataset, self.warehouse, snapshot, parts)
+        return [
+            Counted(
+                part=row["part"],
+                rows=row["row_count"],
+                keys=row["key_count"],
+                bytes=row["byte_count"] or 0,
+                fingerprint=plain(row["fingerprint"]) or "0",
+                totals={str(total): plain(row[f"total_{number}"]) for number, total in enumerate(dataset.totals)},
+            )
+            for row in self._query(sql, _bounds(window), dataset, "count", budget)
+        ]
+
+    def hours(self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget) -> dict[datetime, Hour]:
+        """What each hour of a long window holds at the snapshot; hours without rows are left out."""
+        sql = queries.hours(dataset, self.warehouse, snapshot)
+        rows = self._query(sql, _bounds(window), dataset, "hours", budget)
+        return {row["hour"]: Hour(row["row_count"], plain(row["fingerprint"]) or "0") for row in rows}
+
+    def hashes(self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget) -> dict[int, int]:
+        """Hash of the row by hash of the key, for every row of the window at the snapshot; 60 bits each."""
+        sql = queries.hashes(dataset, self.warehouse, snapshot)
+        found: dict[int, int] = {}
+        for batch in self._read(sql, _bounds(window), dataset, "hashes", budget):
+            found.update(zip(batch.column("key_hash").to_pylist(), batch.column("row_hash").to_pylist(), strict=True))
+        return found
+
+    def moved_on(self, dataset: Dataset, window: Window, key_hashes: Iterable[int], budget: Budget) -> int:
+        """How many of the keys have changed again since, so that a later window sends them, or left the subset."""
+        sql, wanted, found = queries.moved_on(dataset, self.warehouse), sorted(key_hashes), 0
+        for start in range(0, len(wanted), HASHES):
+            some = bigquery.ArrayQueryParameter("hashes", "INT64", wanted[start : start + HASHES])
+            (row,) = self._query(sql, [*_bounds(window), some], dataset, "moved-on", budget)
+            found += row["row_count"]
+        return found
+
+    def batches(
+        self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, part: int = 1, parts: int = 1
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of one part as Arrow batches, columns under the file's names, one batch in memory at a time.
+
+        Raises SourceUnavailable, OutOfTime.
+        """
+        sql = queries.extract(dataset, self.warehouse, snapshot, part, parts)
+        return self._read(sql, _bounds(window), dataset, "extract", budget)
+
+    def table_is_readable(self, dataset: Dataset, budget: Budget) -> None:
+        """Proves that the table and its watermark can be read, all columns of them. Raises SourceUnavailable."""
+        hour = Window.last_full_hour_before(datetime.now(UTC))
+        self.readiness(dataset, budget)
+        for _ in self.batches(dataset, hour, datetime.now(UTC) - timedelta(seconds=1), budget, part=1, parts=1_000_000):
+            return
+
+    def _client(self, budget: Budget) -> bigquery.Client:
+        """The REST client, keeping to this budget from now on."""
+        if self._client_made is None or self._adapter is None:
+            self._client_made = (
+                bigquery.Client(
+                    self._project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self._rest}
+                )
+                if self._rest
+                else bigquery.Client(self._project)
+            )
+            self._adapter = bound_to_budget(self._client_made._http)
+        self._adapter.budget = budget
+        return self._client_made
+
+    @property
+    def _reader(self) -> BigQueryReadClient:
+        if self._reader_made is None:
+            unlimited = [("grpc.max_receive_message_length", -1)]
+            self._reader_made = (
+                BigQueryReadClient(
+                    transport=BigQueryReadGrpcTransport(channel=grpc.insecure_channel(self._grpc, options=unlimited))
+                )
+                if self._grpc
+                else BigQueryReadClient()
+            )
+        return self._reader_made
+
+    def _config(
+        self, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
+    ) -> bigquery.QueryJobConfig:
+        return bigquery.QueryJobConfig(
+            query_parameters=parameters,
+            use_query_cache=False,
+            maximum_bytes_billed=self._max_bytes_billed,
+            labels={"pipeline": "amazon-pspp", "dataset": dataset.name.lower()[:63], "purpose": purpose},
+            job_timeout_ms=int(budget.left() * 1000),
+        )
+
+    def _query(
+        self,
+        sql: str,
+        parameters: Parameters,
+        dataset: Dataset,
+        purpose: str,
+        budget: Budget,
+    ) -> list[bigquery.Row]:
+        with self._mapped(dataset, purpose):
+            return list(
+                self._client(budget).query_and_wait(
+                    sql,
+                    job_config=self._config(parameters, dataset, purpose, budget),
+                    api_timeout=budget.left(CALL_SECONDS),
+                    wait_timeout=budget.left(),
+                    retry=DEFAULT_RETRY.with_timeout(budget.left()),
+                    job_retry=DEFAULT_JOB_RETRY.with_timeout(budget.left()),
+                )
+            )
+
+    def _read(
+        self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
+    ) -> Iterator[pa.RecordBatch]:
+        with self._mapped(dataset, purpose):
+            job = self._client(budget).query(
+                sql,
+                job_config=self._config(parameters, dataset, purpose, budget),
+                job_id_prefix=f"pspp-{purpose}-",
+                timeout=budget.left(CALL_SECONDS),
+                retry=DEFAULT_RETRY.with_timeout(budget.left()),
+                job_retry=None,
+            )
+            try:
+                job.result(timeout=budget.left(), retry=DEFAULT_RETRY.with_timeout(budget.left()), job_retry=None)
+            except BaseException:
+                self._cancel(job)
+                raise
+            session = self._reader.create_read_session(
+                parent=f"projects/{self._project}",
+                read_session=storage_read.ReadSession(
+                    table=job.destination.path.lstrip("/"),
+                    data_format=storage_read.DataFormat.ARROW,
+                    read_options=storage_read.ReadSession.TableReadOptions(
+                        arrow_serialization_options=storage_read.ArrowSerializationOptions(
+                            buffer_compression=storage_read.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
+                        )
+                    ),
+                ),
+                max_stream_count=1,
+                timeout=budget.left(CALL_SECONDS),
+                retry=_while_unavailable(budget),
+            )
+            schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+            for stream in session.streams:
+                reader = self._reader.read_rows(stream.name, timeout=budget.left(), retry=_while_unavailable(budget))
+                over = threading.Timer(budget.left(), reader.cancel)
+                over.daemon = True
+                over.start()
+                try:
+                    for message in reader:
+                        budget.left()
+                        yield pa.ipc.read_record_batch(
+                            pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema
+                        )
+                finally:
+                    over.cancel()
+                    reader.cancel()
+            budget.left()
+
+    @contextmanager
+    def _mapped(self, dataset: Dataset, purpose: str) -> Iterator[None]:
+        table = f"{self.warehouse}.{dataset.table}"
+        try:
+            yield
+        except api.NotFound:
+            raise SourceUnavailable(
+                f"BigQuery does not find {table}" + (f" or {dataset.watermark}" if dataset.watermark else "") + "."
+            ) from None
+        except api.Forbidden as error:
+            reason = (error.errors or [{}])[0].get("reason", "forbidden")
+            raise SourceUnavailable(
+                f"BigQuery refuses the {purpose} query on {table} ({reason}); the function's account needs "
+                "roles/bigquery.dataViewer on the dataset and jobUser, readSessionUser on the project, and the query "
+                "must stay under MAX_BYTES_BILLED."
+            ) from None
+        except api.BadRequest as error:
+            reason = (error.errors or [{}])[0].get("reason", "invalid")
+            raise SourceUnavailable(
+                f"BigQuery refuses the {purpose} query on {table} ({reason}); its text is in the project's job list. "
+                "Compare the contract's columns and filter with the table."
+            ) from None
+        except (api.GoogleAPICallError, api.RetryError) as error:
+            raise SourceUnavailable(f"BigQuery broke off the {purpose} query: {type(error).__name__}.") from None
+        except (grpc.RpcError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
+            raise SourceUnavailable(f"BigQuery cannot be reached for {purpose}: {type(error).__name__}.") from None
+
+    def _cancel(self, job: bigquery.QueryJob) -> None:
+        try:
+            job.cancel(retry=None, timeout=5)
+        except (api.GoogleAPICallError, http.RequestException, OSError):
+            return  # the job's own timeout ends it
+
+
+def _while_unavailable(budget: Budget) -> Retry:
+    """Ask again while the service is unavailable and there is time; the default would repeat an overrun deadline."""
+    return Retry(if_exception_type(api.ServiceUnavailable), maximum=5.0, timeout=budget.left())
+
+
+def _bounds(window: Window) -> Parameters:
+    return [
+        bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
+        bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),
+    ]

@@ -1,0 +1,129 @@
+"""The SQL that is sent to the warehouse: pure text from a contract, one place for the rules of time and partition.
+
+Every read of rows names the same snapshot (`FOR SYSTEM_TIME AS OF`) and the half-open window over the contract's
+change column, so that a count and an extract, an hour apart, speak of the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from pipeline.contracts.dataset import Column, Dataset, Type
+
+USUAL_BYTES: Final[Mapping[Type, int]] = {
+    "INT64": 8,
+    "NUMERIC": 10,
+    "BIGNUMERIC": 20,
+    "BOOL": 5,
+    "DATE": 10,
+    "TIMESTAMP": 27,
+}
+"""What a value of the type takes in the file, or about that; texts are measured."""
+
+
+def readiness(dataset: Dataset, warehouse: str) -> str:
+    """How far the dataset is complete (null: not at all) and the warehouse's own time, which may be a snapshot."""
+    if dataset.watermark is None:
+        return "SELECT CURRENT_TIMESTAMP() AS complete_until, CURRENT_TIMESTAMP() AS snapshot"
+    return (
+        "SELECT MAX(complete_until) AS complete_until, CURRENT_TIMESTAMP() AS snapshot "
+        f"FROM `{warehouse}.{dataset.watermark}` WHERE dataset = @dataset"
+    )
+
+
+def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> str:
+    """Rows, distinct keys, estimated bytes, fingerprint and control totals, a row for each part that has rows.
+
+    The fingerprint is the sum over all rows of a hash of every shared column, so it does not depend on order, notices
+    a change of any value, and duplicates do not cancel out. 64 bits a row are summed exactly by NUMERIC, up to 10^10
+    rows.
+    """
+    sums = "".join(
+        f", {total.function.upper()}({_quoted(dataset.column(total.column).source)}) AS total_{number}"
+        for number, total in enumerate(dataset.totals)
+    )
+    return (
+        f"SELECT {_bucket(dataset, parts)} AS part, "
+        f"COUNT(*) AS row_count, COUNT(DISTINCT {_key(dataset)}) AS key_count, SUM({_bytes(dataset)}) AS byte_count, "
+        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint{sums} "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY 1 ORDER BY 1"
+    )
+
+
+def extract(dataset: Dataset, warehouse: str, snapshot: datetime, part: int, parts: int) -> str:
+    """The rows of one part, the shared columns under the file's names, in no particular order."""
+    columns = ", ".join(f"{_quoted(column.source)} AS {_quoted(column.name)}" for column in dataset.columns)
+    condition = f" AND {_bucket(dataset, parts)} = {part}" if parts > 1 else ""
+    return f"SELECT {columns} FROM {_rows(dataset, warehouse, snapshot)}{condition}"
+
+
+def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    """Rows and fingerprint of each hour between @start and @end at the snapshot: one look over many hours."""
+    change = _quoted(dataset.column(dataset.change).source)
+    return (
+        f"SELECT TIMESTAMP_TRUNC({change}, HOUR) AS hour, COUNT(*) AS row_count, "
+        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
+    )
+
+
+def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    """A hash of the key and one of the whole row, for every row of the window at the snapshot."""
+    return (
+        f"SELECT {_hash(_key(dataset))} AS key_hash, {_hash(_row(dataset))} AS row_hash "
+        f"FROM {_rows(dataset, warehouse, snapshot)}"
+    )
+
+
+def moved_on(dataset: Dataset, warehouse: str) -> str:
+    """How many of the keys in @hashes are still in the table, but in a later window or not in the subset any more."""
+    change = _quoted(dataset.column(dataset.change).source)
+    return (
+        f"SELECT COUNT(*) AS row_count FROM `{warehouse}.{dataset.table}` "
+        f"WHERE {change} >= @start AND NOT ({_condition(dataset)}) AND {_hash(_key(dataset))} IN UNNEST(@hashes)"
+    )
+
+
+def _rows(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    instant = snapshot.strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
+    return f"`{warehouse}.{dataset.table}` FOR SYSTEM_TIME AS OF TIMESTAMP '{instant}' WHERE {_condition(dataset)}"
+
+
+def _condition(dataset: Dataset) -> str:
+    change = _quoted(dataset.column(dataset.change).source)
+    subset = f" AND ({dataset.filter})" if dataset.filter else ""
+    return f"{change} >= @start AND {change} < @end{subset}"
+
+
+def _row(dataset: Dataset) -> str:
+    return f"TO_JSON_STRING(STRUCT({', '.join(_quoted(column.source) for column in dataset.columns)}))"
+
+
+def _key(dataset: Dataset) -> str:
+    return f"TO_JSON_STRING(STRUCT({', '.join(_quoted(dataset.column(name).source) for name in dataset.key)}))"
+
+
+def _hash(text: str) -> str:
+    return f"FARM_FINGERPRINT({text})"
+
+
+def _bucket(dataset: Dataset, parts: int) -> str:
+    """1 to `parts`, by the key; twice MOD, as the hash may be negative."""
+    return f"MOD(MOD({_hash(_key(dataset))}, {parts}) + {parts}, {parts}) + 1" if parts > 1 else "1"
+
+
+def _bytes(dataset: Dataset) -> str:
+    """About what a row takes in the file, its separators included."""
+    texts = [column for column in dataset.columns if column.type in ("STRING", "JSON")]
+    fixed = sum(USUAL_BYTES.get(column.type, 0) + 1 for column in dataset.columns) + 1
+    return " + ".join([str(fixed), *(f"IFNULL(BYTE_LENGTH({_text(column)}), 0)" for column in texts)])
+
+
+def _text(column: Column) -> str:
+    return f"TO_JSON_STRING({_quoted(column.source)})" if column.type == "JSON" else _quoted(column.source)
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"

@@ -1,0 +1,255 @@
+"""Buckets: the only importer of Cloud Storage. Objects are created once, never overwritten, never deleted.
+
+`if_generation_match=0` on every write makes the server refuse a second content under the same name; whoever loses
+reads what the winner wrote. A stream that breaks off leaves no object: the resumable upload is simply never finished.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import google_crc32c
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.storage import exceptions as transfer
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests import exceptions as http
+
+from pipeline.budget import Budget
+from pipeline.clients.deadline import BoundedAdapter, bound_to_budget
+from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
+from pipeline.settings import Settings
+from pipeline.streams.beside import beside
+
+Client = storage.Client
+
+PIECE: Final = 8 * 1024 * 1024
+"""Bytes of one request of a resumable upload; a multiple of 256 KiB as the protocol asks."""
+
+READS: Final = 3
+"""Pieces that are read at the same time: Cloud Storage takes its time over each request, not over its bytes."""
+
+CALL_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as the server describes it; `crc32c` is base64 as Cloud Storage writes it."""
+
+    name: str
+    generation: int
+    size: int
+    crc32c: str
+
+
+class Copy:
+    """An object being written from a stream that goes on to somebody else; `stored` is set when it is complete."""
+
+    def __init__(self, bucket: Bucket, name: str) -> None:
+        self._bucket = bucket
+        self.name = name
+        self.stored: Stored | None = None
+
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks; the upload goes on beside, a block of them behind.
+
+        The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
+        aborts the upload. Raises ArchiveUnavailable, ArchiveDamaged, OutOfTime.
+        """
+        checksum = google_crc32c.Checksum()
+        size, given, held = 0, 0, []
+        with self._bucket.mapped(self.name):
+            with beside(self._upload) as give:
+                for chunk in chunks:
+                    checksum.update(chunk)
+                    size += len(chunk)
+                    held.append(chunk)
+                    if size - given >= PIECE:
+                        give(held)
+                        given, held = size, []
+                    yield chunk
+                give(held)
+            self.stored = self._bucket.stat(self.name)
+        expected = base64.b64encode(checksum.digest()).decode()
+        if self.stored is None or (self.stored.size, self.stored.crc32c) != (size, expected):
+            raise ArchiveDamaged(
+                f"{self._bucket.name}/{self.name} should hold {size} bytes with crc32c {expected}; the server "
+                f"describes {self.stored}."
+            )
+
+    def _upload(self, blocks: Iterator[list[bytes]]) -> None:
+        """Write the blocks as they come: a request may take its time while the next block is made."""
+        blob = self._bucket.handle.blob(self.name)
+        options = self._bucket.options()
+        with blob.open("wb", chunk_size=PIECE, if_generation_match=0, checksum="crc32c", **options) as upload:
+            for block in blocks:
+                for chunk in block:
+                    upload.write(chunk)
+
+
+class Bucket:
+    """One bucket, within one invocation's time budget."""
+
+    def __init__(self, client: storage.Client, name: str, budget: Budget) -> None:
+        self.name = name
+        self.handle = client.bucket(name)
+        self._budget = budget
+        adapter = client._http.get_adapter("https://")
+        if isinstance(adapter, BoundedAdapter):
+            adapter.budget = budget
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a small object that must not exist; False where it exists, whatever it holds.
+
+        A lost answer to a create that succeeded looks like a loss: compare what `read` returns.
+        Raises ArchiveUnavailable, OutOfTime.
+        """
+        with self.mapped(name):
+            try:
+                self.handle.blob(name).upload_from_string(
+                    content, "application/json", if_generation_match=0, checksum="crc32c", **self.options()
+                )
+            except api.PreconditionFailed:
+                return False
+        return True
+
+    def may_create(self, name: str) -> None:
+        """Begin an upload and never finish it, which proves the permission and leaves no object behind.
+
+        Raises ArchiveUnavailable with what to do.
+        """
+        with self.mapped(name):
+            self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
+
+    def read(self, name: str) -> bytes | None:
+        """A small object whole, with a digest of its own in it; None where there is none. Raises ArchiveUnavailable."""
+        with self.mapped(name):
+            try:
+                content: bytes = self.handle.blob(name).download_as_bytes(checksum=None, **self.options())
+            except api.NotFound as error:
+                self._bucket_exists(error)
+                return None
+        return content
+
+    def names(self, prefix: str) -> list[str]:
+        """Every object under the prefix, in order of name. Raises ArchiveUnavailable."""
+        with self.mapped(prefix):
+            return [blob.name for blob in self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())]
+
+    def listed(self, prefix: str) -> dict[str, Stored]:
+        """What the server says of every object under the prefix, by name. Raises ArchiveUnavailable."""
+        with self.mapped(prefix):
+            blobs = self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())
+            return {
+                blob.name: Stored(blob.name, int(blob.generation), int(blob.size), str(blob.crc32c)) for blob in blobs
+            }
+
+    def stat(self, name: str) -> Stored | None:
+        """What the server says of an object; None where there is none. Raises ArchiveUnavailable."""
+        with self.mapped(name):
+            blob = self.handle.get_blob(name, **self.options())
+        return None if blob is None else Stored(name, int(blob.generation), int(blob.size), str(blob.crc32c))
+
+    def write(self, name: str, chunks: Iterable[bytes]) -> Stored:
+        """Write a stream to an object that must not exist. Raises as Copy.passing does."""
+        copy = Copy(self, name)
+        for _ in copy.passing(chunks):
+            pass
+        assert copy.stored is not None
+        return copy.stored
+
+    def copy(self, name: str) -> Copy:
+        """An object to be written while its content goes on to somebody else."""
+        return Copy(self, name)
+
+    def pieces(self, stored: Stored, size: int) -> Iterator[bytes]:
+        """The object's bytes in pieces of `size`, of just the generation that was recorded, in order.
+
+        READS pieces are asked for at a time. Raises ArchiveDamaged where that generation is gone, ArchiveUnavailable,
+        OutOfTime.
+        """
+        under_way: deque[Future[bytes]] = deque()
+        with ThreadPoolExecutor(READS, thread_name_prefix="read") as pool:
+            try:
+                for start in range(0, stored.size, size):
+                    under_way.append(pool.submit(self._piece, stored, start, size))
+                    if len(under_way) == READS:
+                        yield under_way.popleft().result()
+                while under_way:
+                    yield under_way.popleft().result()
+            finally:
+                for unwanted in under_way:
+                    unwanted.cancel()
+
+    def _piece(self, stored: Stored, start: int, size: int) -> bytes:
+        blob = self.handle.blob(stored.name, generation=stored.generation)
+        with self.mapped(stored.name):
+            try:
+                piece: bytes = blob.download_as_bytes(
+                    start=start,
+                    end=min(start + size, stored.size) - 1,
+                    checksum=None,
+                    single_shot_download=True,  # else read in steps of 8 KiB, at four times the processor time
+                    **self.options(),
+                )
+            except (api.NotFound, api.RequestRangeNotSatisfiable) as error:
+                raise ArchiveDamaged(
+                    f"{self.name}/{stored.name} generation {stored.generation}, {stored.size} bytes, is what the "
+                    f"record names; the bucket has no such object ({type(error).__name__})."
+                ) from None
+        return piece
+
+    def sha256(self, stored: Stored) -> str:
+        """Digest of the object's bytes, all of them read. Raises as `pieces` does."""
+        digest = hashlib.sha256()
+        for piece in self.pieces(stored, PIECE):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def options(self) -> dict[str, Any]:
+        """Timeout and retry of one call: bounded by what is left of the invocation."""
+        left = self._budget.left()
+        return {"timeout": min(CALL_SECONDS, left), "retry": DEFAULT_RETRY.with_timeout(left)}
+
+    @contextmanager
+    def mapped(self, name: str) -> Iterator[None]:
+        """Turn the client's errors into ours, without its text, which may quote a content."""
+        place = f"{self.name}/{name}"
+        try:
+            yield
+        except api.Forbidden:
+            raise ArchiveUnavailable(
+                f"Cloud Storage refuses access to {place}; the function's account needs objectCreator and "
+                "objectViewer on the bucket."
+            ) from None
+        except api.NotFound:
+            raise ArchiveUnavailable(f"Cloud Storage does not find the bucket of {place}.") from None
+        except transfer.InvalidResponse as error:
+            raise ArchiveUnavailable(f"Cloud Storage answered {error.response.status_code} for {place}.") from None
+        except transfer.DataCorruption:
+            raise ArchiveUnavailable(f"{place} arrived with another checksum than Cloud Storage announced.") from None
+        except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError) as error:
+            raise ArchiveUnavailable(f"Cloud Storage broke off at {place}: {type(error).__name__}.") from None
+        except (http.RequestException, TimeoutError, OSError) as error:
+            raise ArchiveUnavailable(f"Cloud Storage cannot be reached for {place}: {type(error).__name__}.") from None
+
+    def _bucket_exists(self, error: api.NotFound) -> None:
+        if "bucket" in str(error).lower() and "object" not in str(error).lower():
+            raise error
+
+
+def client(settings: Settings) -> storage.Client:
+    """The client of this process; STORAGE_EMULATOR_HOST is understood by the library itself."""
+    local = {"credentials": AnonymousCredentials()} if settings.storage_emulator_host else {}
+    made = storage.Client(settings.google_cloud_project, **local)
+    bound_to_budget(made._http)
+    return made

@@ -1,0 +1,192 @@
+"""Checks on frames: Arrow batches become frames with the contract's types, and every value is held against its rules.
+
+Pure and vectorised: one pass over each batch, nothing kept but counters. What breaks the contract is counted by rule;
+the rows are named by a hash of their key, never by a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any, Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.contracts.dataset import LARGEST_SCALE, Column, Dataset
+from pipeline.errors import SourceChanged
+from pipeline.window import Window
+
+EXAMPLES: Final = 20
+"""Hashed keys that a violation names; the count says how many rows there are in all."""
+
+SLICE: Final = 32_768
+"""Rows of one frame: the warehouse's batches may be large, and every step holds a copy of one frame."""
+
+_ARROW: Final = {
+    "STRING": (pa.string(), pa.large_string()),
+    "JSON": (pa.string(), pa.large_string()),
+    "INT64": (pa.int64(),),
+    "BOOL": (pa.bool_(),),
+    "DATE": (pa.date32(),),
+    "TIMESTAMP": (pa.timestamp("us", "UTC"),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """How many rows of a delivery break one rule of one column, and a few of them by hashed key."""
+
+    column: str
+    rule: str
+    rows: int
+    keys: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the checks saw so far: rows, violations, and control totals recomputed from the rows themselves."""
+
+    rows: int = 0
+    _broken: dict[tuple[str, str], Violation] = field(default_factory=dict)
+    totals: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """Every rule that was broken, in the order in which it was first met."""
+        return tuple(self._broken.values())
+
+    def broke(self, column: str, rule: str, rows: int, keys: Iterable[str]) -> None:
+        """Add rows that break a rule."""
+        known = self._broken.get((column, rule), Violation(column, rule, 0, ()))
+        named = tuple(dict.fromkeys((*known.keys, *keys)))[:EXAMPLES]
+        self._broken[column, rule] = Violation(column, rule, known.rows + rows, named)
+
+
+class Checks:
+    """The rules of one dataset and window as frame expressions, made once for a stream of batches."""
+
+    def __init__(self, dataset: Dataset, window: Window) -> None:
+        self.dataset = dataset
+        self.findings = Findings()
+        self._rules = [rule for column in dataset.columns for rule in _rules(column)]
+        change = pl.col(dataset.change)
+        outside = (change < window.start) | (change >= window.end)
+        self._rules.append((dataset.change, "window", outside))
+        self._counts = [rule.sum().alias(str(number)) for number, (_, _, rule) in enumerate(self._rules)]
+
+    def checking(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pl.DataFrame]:
+        """Frames of at most SLICE rows, columns in the contract's order and types, whether or not rows break rules.
+
+        Ask `findings` afterwards. Raises SourceChanged where the table's columns are not the contract's.
+        """
+        for whole in batches:
+            for start in range(0, whole.num_rows, SLICE):
+                frame = self._typed(whole.slice(start, SLICE))
+                self._check(frame)
+                self._add_totals(frame)
+                yield frame
+
+    def _typed(self, batch: pa.RecordBatch) -> pl.DataFrame:
+        arrays = []
+        for column in self.dataset.columns:
+            index = batch.schema.get_field_index(column.name)
+            if index < 0:
+                raise SourceChanged(f"The table has no column {column.source}, which the contract names.")
+            arrays.append(self._array(batch, column, batch.column(index)))
+        names = [column.name for column in self.dataset.columns]
+        frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, names))
+        assert isinstance(frame, pl.DataFrame)
+        decimals = [column for column in self.dataset.columns if column.type == "NUMERIC"]
+        scaled = frame.with_columns(_at_scale(column) for column in decimals) if decimals else frame
+        for column in decimals:
+            lossy = (frame[column.name] != scaled[column.name]).fill_null(False)
+            if lossy.any():
+                self.findings.broke(column.name, "scale", int(lossy.sum()), self._hashed(scaled.filter(lossy)))
+        return scaled
+
+    def _array(self, batch: pa.RecordBatch, column: Column, array: pa.Array) -> pa.Array:
+        if column.type in LARGEST_SCALE and pa.types.is_decimal(array.type):
+            return self._narrowed(batch, column, array) if pa.types.is_decimal256(array.type) else array
+        if array.type in _ARROW.get(column.type, ()):
+            return array
+        raise SourceChanged(f"The table's column {column.source} is {array.type}; the contract says {column.type}.")
+
+    def _narrowed(self, batch: pa.RecordBatch, column: Column, array: pa.Array) -> pa.Array:
+        """BIGNUMERIC at the contract's scale in 38 digits; what does not fit is counted and left out."""
+        type_ = pa.decimal128(38, column.scale)
+        try:
+            return pc.cast(array, type_)
+        except pa.ArrowInvalid:  # a value does not fit, or Arrow's 256-bit division erred, as it does near 2^64 units
+            values = array.to_pylist()
+            exact = [None if value is None else _exactly(value, column.scale or 0) for value in values]
+            unfit = [value is not None and fit is None for value, fit in zip(values, exact, strict=True)]
+            if any(unfit):
+                keys = pl.from_arrow(batch.select(list(self.dataset.key)).filter(pa.array(unfit)))
+                assert isinstance(keys, pl.DataFrame)
+                self.findings.broke(column.name, "scale", keys.height, self._hashed(keys))
+            return pa.array(exact, type_)
+
+    def _check(self, frame: pl.DataFrame) -> None:
+        self.findings.rows += frame.height
+        counts = frame.select(self._counts).row(0)
+        for (column, name, rule), count in zip(self._rules, counts, strict=True):
+            if count:
+                self.findings.broke(column, name, int(count), self._hashed(frame.filter(rule)))
+
+    def _hashed(self, rows: pl.DataFrame) -> list[str]:
+        """The first rows by SHA-256 of their key; several key columns are joined by the unit separator."""
+        keys = rows.select(pl.col(name).cast(pl.String) for name in self.dataset.key).head(EXAMPLES).rows()
+        return [hashlib.sha256("\x1f".join(part or "" for part in key).encode()).hexdigest() for key in keys]
+
+    def _add_totals(self, frame: pl.DataFrame) -> None:
+        totals = self.findings.totals
+        for total in self.dataset.totals:
+            name, series = str(total), frame[total.column]
+            value = getattr(series, total.function)() if series.len() > series.null_count() else None
+            if value is None:
+                totals.setdefault(name, None)
+            elif (before := totals.get(name)) is None:
+                totals[name] = value
+            else:
+                totals[name] = _COMBINE[total.function](before, value)
+
+
+_WIDE: Final = Context(prec=76)
+"""Python's own context would round a sum to 28 digits."""
+
+_EXACT: Final = Context(prec=38, traps=[Inexact, InvalidOperation])
+_COMBINE: Final[Mapping[str, Callable[[Any, Any], object]]] = {"sum": _WIDE.add, "min": min, "max": max}
+
+
+def _at_scale(column: Column) -> pl.Expr:
+    return pl.col(column.name).cast(pl.Decimal(38, column.scale or 0))
+
+
+def _exactly(value: Decimal, scale: int) -> Decimal | None:
+    """The value at the scale in 38 digits; None where that would change it."""
+    try:
+        return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    except (Inexact, InvalidOperation):
+        return None
+
+
+def _rules(column: Column) -> Iterator[tuple[str, str, pl.Expr]]:
+    value = pl.col(column.name)
+    if column.required:
+        yield column.name, "required", value.is_null()
+    if column.pattern is not None:
+        yield column.name, "pattern", ~value.str.contains(column.pattern)
+    if column.min_length is not None:
+        yield column.name, "minLength", value.str.len_chars() < column.min_length
+    if column.max_length is not None:
+        yield column.name, "maxLength", value.str.len_chars() > column.max_length
+    if column.allowed is not None:
+        yield column.name, "enum", ~value.is_in(list(column.allowed))
+    if column.minimum is not None:
+        yield column.name, "minimum", value < column.minimum
+    if column.maximum is not None:
+        yield column.name, "maximum", value > column.maximum

@@ -1,0 +1,58 @@
+"""Request -> action, and what becomes of a message that failed."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from pipeline import log
+from pipeline.certify.certification import certify
+from pipeline.collect import collect
+from pipeline.deliver.delivery import deliver
+from pipeline.errors import (
+    ArchiveDamaged,
+    KeyUnusable,
+    PartnerUntrusted,
+    PipelineError,
+    RecordDamaged,
+)
+from pipeline.keys import look_at_keys
+from pipeline.messages import Request
+from pipeline.run import Run
+
+_ALARMS: Final = {
+    ArchiveDamaged: "archive.damaged",
+    RecordDamaged: "archive.damaged",
+    PartnerUntrusted: "partner.untrusted",
+    KeyUnusable: "key.unusable",
+}
+
+
+def carry_out(request: Request, run: Run) -> None:
+    """Do what the request asks for. Raises any PipelineError."""
+    match request.action:
+        case "deliver":
+            deliver(request, run)
+        case "certify":
+            certify(request, run)
+        case "collect":
+            collect(request, run)
+        case "keys":
+            look_at_keys(request, run)
+
+
+def alarm(error: PipelineError) -> None:
+    """Log the event that an alert rests on, for the errors that a human must know of at the first attempt."""
+    if (event := _ALARMS.get(type(error))) is not None:
+        log.emit(event, str(error), code=error.code)
+
+
+def reject(data: str, message_id: str, error: PipelineError, run: Run) -> None:
+    """Put a message that can never succeed on the rejected topic with its reason. Raises TopicUnavailable.
+
+    `data` is the message's data as it came, base64; the reason stands beside it, and as attributes.
+    """
+    content = {"message_id": message_id, "data": data, "code": error.code, "reason": str(error)}
+    attributes = {"code": error.code, "message_id": message_id}
+    run.topics.publish(run.settings.rejected_topic, [json.dumps(content).encode()], run.budget, attributes)
+    log.emit("message.rejected", str(error), code=error.code)

@@ -1,0 +1,157 @@
+"""Sign and encrypt a stream with gpg: an iterator of bytes in, an iterator of sealed bytes out.
+
+The difficulty is hidden here. python-gnupg pulls its input and pushes its output, so it runs in a thread of its own,
+with a short queue for the output; the last thing on that queue is success or an error, never a bare end. gpg takes the
+end of its input for a complete file, and happily signs a truncated one: so whenever the source fails, gpg is killed
+before its input ends, and the sealed stream raises instead of ending.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.budget import Budget
+from pipeline.errors import PipelineError, SealFailed
+from pipeline.pgp.home import Gpg, status
+from pipeline.pgp.keyring import Keyring
+
+QUEUED: Final = 16
+"""Pieces of sealed output that may wait; with pieces of 256 KiB that is 4 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """gpg's proof that the end of its output is the end of the work."""
+
+
+class _Source:
+    """The stream as python-gnupg wants it: `read` in gpg's feeding thread; an error kills gpg before it can finish."""
+
+    def __init__(self, chunks: Iterator[bytes], gpg: Gpg) -> None:
+        self._chunks = chunks
+        self._gpg = gpg
+        self._lock = threading.Lock()
+        self._stopped = False
+        self.error: BaseException | None = None
+        self.bytes = 0
+
+    def read(self, _size: int) -> bytes:
+        with self._lock:
+            try:
+                if self._stopped:
+                    raise SealFailed("The sealed stream was not wanted to its end.")
+                chunk = next((chunk for chunk in self._chunks if chunk), b"")
+            except BaseException as error:  # noqa: BLE001  # kept for the consumer; gpg would hang on a bare one
+                self.error = error
+                self._gpg.kill()
+                raise SealFailed("The source of the sealed stream failed.") from None
+            self.bytes += len(chunk)
+            return chunk
+
+    def stop(self) -> None:
+        """Let no further chunk be read, wait for the one being read, and close the stream that it came from."""
+        self._stopped = True
+        self._gpg.kill()
+        with self._lock:
+            close = getattr(self._chunks, "close", None)
+            if close is not None:
+                close()
+
+
+def seal(
+    chunks: Iterator[bytes], keys: Keyring, *, compression: str, budget: Budget, extra: tuple[str, ...] = ()
+) -> Generator[bytes, None, None]:
+    """The chunks as one OpenPGP message, encrypted to the partner (and to `extra` fingerprints), signed where keys say.
+
+    Ends only when gpg returned 0, created the signature with the expected key, and encrypted with AES-256 and
+    integrity protection (MDC). Raises SealFailed, OutOfTime, or whatever `chunks` raises. However it ends, gpg, the
+    thread and `chunks` are closed when this iterator is.
+    """
+    gpg = keys.gpg.for_a_stream()
+    source = _Source(iter(chunks), gpg)
+    output: queue.Queue[bytes | _Proven | BaseException] = queue.Queue(QUEUED)
+
+    def give(piece: bytes) -> bool:
+        if piece:
+            output.put(piece)
+        return False
+
+    def work() -> None:
+        try:
+            gpg.on_data = give
+            result = gpg.encrypt_file(
+                source,
+                [keys.partner.fingerprint, *extra],
+                sign=keys.signing.fingerprint if keys.signing else None,
+                passphrase=keys.passphrase or None,
+                always_trust=True,
+                armor=False,
+                extra_args=_options(compression),
+            )
+            output.put(_proof(result.returncode, status(result.stderr), keys))
+        except BaseException as error:  # noqa: BLE001  # carried to the consumer, who raises it
+            output.put(error)
+
+    thread = threading.Thread(target=work, name="seal", daemon=True)
+    thread.start()
+    last: _Proven | BaseException | None = None
+    try:
+        while last is None:
+            try:
+                piece = output.get(timeout=budget.left())
+            except queue.Empty:
+                continue
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                last = piece
+        if source.error is not None:
+            raise source.error
+        if isinstance(last, PipelineError):
+            raise last
+        if not isinstance(last, _Proven):
+            raise SealFailed(f"gpg broke off: {type(last).__name__}.") from None
+    finally:
+        try:
+            source.stop()  # closing the source may raise: an upload that is broken off, with no time left
+        finally:
+            while last is None:
+                piece = output.get()
+                last = None if isinstance(piece, bytes) else piece
+            thread.join()
+
+
+def _options(compression: str) -> list[str]:
+    algorithm, _, level = compression.partition(":")
+    return [
+        "--set-filename",
+        "",
+        "--cipher-algo",
+        "AES256",
+        "--digest-algo",
+        "SHA256",
+        "--force-mdc",
+        "--compress-algo",
+        algorithm if level else "none",
+        *(["--compress-level", level, "--bzip2-compress-level", level] if level else []),
+    ]
+
+
+def _proof(returncode: int, lines: list[list[str]], keys: Keyring) -> _Proven | PipelineError:
+    """Success only where return code, signature and cipher are all as they must be."""
+    signers = [line[-1] for line in lines if line[0] == "SIG_CREATED"]
+    ciphers = [line[1:3] for line in lines if line[0] == "BEGIN_ENCRYPTION"]
+    ended = any(line[0] == "END_ENCRYPTION" for line in lines)
+    if returncode != 0 or not ended:
+        reasons = [" ".join(line) for line in lines if line[0] in ("INV_RECP", "INV_SGNR", "FAILURE", "KEYEXPIRED")]
+        return SealFailed(f"gpg returned {returncode} {'; '.join(reasons) or 'without a reason'}.")
+    if ciphers != [["2", "9"]]:
+        return SealFailed(f"gpg encrypted with mode and cipher {ciphers}; MDC and AES-256 (2 9) are required.")
+    expected = keys.signing.signers if keys.signing else ()
+    if len(signers) != bool(expected) or not set(signers) <= set(expected):
+        return SealFailed(f"gpg signed with {signers or 'nothing'}; one signature by {expected} was required.")
+    return _Proven()

@@ -1,0 +1,160 @@
+"""Open a sealed stream as the partner would, while it is being archived: gpg's success proves little, this proves all.
+
+A second gpg, with a home of its own, holds only our public signing key and the private half of a throw-away key made
+for this run. The sealing gpg encrypts to the partner and to that key; what is archived and sent leaves the throw-away
+key's packet out, so the partner's file is a message to one recipient.
+
+python-gnupg pushes gpg's output to a callback, so its decryption runs in a thread; the sealed chunks are handed to it
+through a short queue, and the verdict is asked for when the stream has ended.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.budget import Budget
+from pipeline.errors import OpenedDiffers, PipelineError
+from pipeline.pgp.home import Gpg, gnupghome, status
+from pipeline.pgp.keyring import Keyring
+from pipeline.streams.digest import Tally
+
+QUEUED: Final = 16
+_BAD: Final = ("BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "DECRYPTION_FAILED", "NODATA", "BADARMOR")
+
+
+@dataclass(frozen=True, slots=True)
+class Plaintext:
+    """What came out: digest, length, and the fingerprint of the key whose signature was good (None: unsigned)."""
+
+    sha256: str
+    size: int
+    signer: str | None
+
+
+class Opener:
+    """Opens one sealed stream; `recipient` is the throw-away key that the stream must be encrypted to as well."""
+
+    def __init__(self, gpg: Gpg, recipient: str, key_ids: frozenset[str], budget: Budget) -> None:
+        self.recipient = recipient
+        self.key_ids = key_ids
+        self._gpg = gpg
+        self._budget = budget
+        self._tally = Tally()
+        self._input: queue.Queue[bytes | None] = queue.Queue(QUEUED)
+        self._outcome: list[tuple[int, list[list[str]]] | BaseException] = []
+        self._thread = threading.Thread(target=self._work, name="reopen", daemon=True)
+
+    def watching(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
+        """The same chunks; each is opened as well. Ends when gpg has seen the end. Raises OutOfTime, OpenedDiffers."""
+        self._thread.start()
+        try:
+            for chunk in chunks:
+                self._give(chunk)
+                yield chunk
+            self._give(None)
+            self._thread.join(self._budget.left())
+            self._budget.left()
+        finally:
+            self.close()
+
+    def plaintext(self, signers: tuple[str, ...]) -> Plaintext:
+        """What came out, signed by one of `signers` (empty: unsigned). Raises OpenedDiffers with gpg's reason."""
+        outcome = self._outcome[0] if self._outcome else None
+        if isinstance(outcome, PipelineError):
+            raise outcome
+        if not isinstance(outcome, tuple):
+            raise OpenedDiffers(f"The sealed file could not be opened again: {type(outcome).__name__}.")
+        returncode, lines = outcome
+        words = [line[0] for line in lines]
+        bad = [word for word in words if word in _BAD]
+        if returncode != 0 or bad or words.count("DECRYPTION_OKAY") != 1 or words.count("GOODMDC") != 1:
+            raise OpenedDiffers(
+                f"gpg cannot open the sealed file as the partner would: it returned {returncode}, "
+                f"{', '.join(bad) or 'without DECRYPTION_OKAY'}."
+            )
+        found = [line[1] for line in lines if line[0] == "VALIDSIG"]
+        if len(found) != bool(signers) or not set(found) <= set(signers):
+            raise OpenedDiffers(f"The file is signed by {found or 'nobody'}; {signers or 'nobody'} was expected.")
+        return Plaintext(self._tally.sha256, self._tally.bytes, found[0] if found else None)
+
+    def close(self) -> None:
+        """End gpg and the thread, however far they are."""
+        if self._thread.is_alive():
+            self._gpg.kill()
+            while self._thread.is_alive():
+                self._drain()
+                self._thread.join(0.01)
+
+    def read(self, _size: int) -> bytes:
+        """The next sealed chunk, for gpg's feeding thread."""
+        return self._input.get() or b""
+
+    def _give(self, chunk: bytes | None) -> None:
+        while True:
+            try:
+                self._input.put(chunk, timeout=min(1.0, self._budget.left()))
+            except queue.Full:
+                if self._outcome:  # gpg stopped reading; its verdict tells why
+                    return
+            else:
+                return
+
+    def _drain(self) -> None:
+        try:
+            while True:
+                self._input.get_nowait()
+        except queue.Empty:
+            try:
+                self._input.put_nowait(None)
+            except queue.Full:
+                return
+
+    def _took(self, piece: bytes) -> bool:
+        self._tally.add(piece)
+        return False
+
+    def _work(self) -> None:
+        self._gpg.on_data = self._took
+        try:
+            result = self._gpg.decrypt_file(self, always_trust=True)
+            self._outcome.append((result.returncode, status(result.stderr)))
+        except Exception as error:  # noqa: BLE001  # kept for the verdict
+            self._outcome.append(error)
+
+
+@contextmanager
+def opening(keys: Keyring, budget: Budget) -> Iterator[Opener]:
+    """An opener with a home and a throw-away key of its own; gone when the block ends. Raises SealFailed."""
+    with gnupghome() as home:
+        gpg = Gpg(home)
+        if keys.signing is not None:
+            gpg.import_keys(keys.gpg.export_keys(keys.signing.fingerprint))
+        made = gpg.gen_key(
+            gpg.gen_key_input(
+                key_type="EDDSA",
+                key_curve="ed25519",
+                key_usage="sign",
+                subkey_type="ECDH",
+                subkey_curve="cv25519",
+                subkey_usage="encrypt",
+                name_real="opened again",
+                name_email="throw-away@invalid",
+                expire_date="1d",
+                no_protection=True,
+            )
+        )
+        if not made.fingerprint:
+            raise OpenedDiffers("gpg could not make the throw-away key that opens the sealed file again.")
+        keys.gpg.import_keys(gpg.export_keys(made.fingerprint))
+        listed = gpg.list_keys(keys=made.fingerprint)[0]
+        key_ids = frozenset(str(keyid).upper() for keyid in (listed["keyid"], *listed["subkey_info"]))
+        ready = Opener(gpg.for_a_stream(), made.fingerprint, key_ids, budget)
+        try:
+            yield ready
+        finally:
+            ready.close()

@@ -1,0 +1,244 @@
+"""The warehouse: what is counted and what is read are the same rows of the same snapshot, exactly."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from pipeline import settings
+from pipeline.budget import Budget
+from pipeline.clients.bigquery import Source
+from pipeline.clients.counts import Counted, plain
+from pipeline.contracts.dataset import Dataset
+from pipeline.deliver.csvfile import csv_bytes
+from pipeline.deliver.rows import Checks
+from pipeline.errors import OutOfTime, SourceUnavailable
+from pipeline.window import HOUR, Window
+from tests.bookings import CONTRACT, bookings, in_file, rows_in_file, table
+from tests.tenant import HOUR as THEN
+from tests.tenant import Tenant
+
+COUNT = 40
+
+
+@pytest.fixture
+def source(tenant: Tenant) -> Source:
+    """A warehouse with some bookings of one hour, the last four internal."""
+    tenant.book(COUNT, internal=4, window=THEN)
+    return Source(settings.from_environment())
+
+
+def counted(source: Source, *, parts: int = 1, dataset: Dataset | None = None) -> list[Counted]:
+    """What the hour holds now."""
+    contract = dataset or bookings()
+    return source.count(contract, THEN, now(source), Budget.of(60), parts=parts)
+
+
+def now(source: Source) -> datetime:
+    """The warehouse's own time."""
+    return source.readiness(bookings(), Budget.of(60)).snapshot
+
+
+def read(source: Source, *, part: int = 1, parts: int = 1, snapshot: datetime | None = None) -> list[pa.RecordBatch]:
+    """The batches of the hour."""
+    at = snapshot or now(source)
+    return list(source.batches(bookings(), THEN, at, Budget.of(60), part=part, parts=parts))
+
+
+def keys(batches: list[pa.RecordBatch]) -> list[tuple[str, int]]:
+    """The keys of the rows that were read."""
+    return sorted(
+        zip(
+            [key for one in batches for key in one.column("booking").to_pylist()],
+            [line for one in batches for line in one.column("line").to_pylist()],
+            strict=True,
+        )
+    )
+
+
+def test_a_dataset_is_complete_until_its_watermark(tenant: Tenant, source: Source) -> None:
+    ready = source.readiness(bookings(), Budget.of(60))
+    assert ready.complete_until == THEN.end
+    assert abs(ready.snapshot - datetime.now(THEN.start.tzinfo)) < timedelta(minutes=1)
+
+
+def test_a_dataset_that_the_watermark_does_not_know_is_complete_for_no_time(source: Source) -> None:
+    other = bookings(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
+    assert source.readiness(other, Budget.of(60)).complete_until is None
+
+
+def test_a_dataset_without_watermark_is_complete_until_now(source: Source) -> None:
+    none = bookings(CONTRACT.replace("value: watermark", "value: none"))
+    ready = source.readiness(none, Budget.of(60))
+    assert ready.complete_until == ready.snapshot
+
+
+def test_rows_arrive_with_every_value_exact(source: Source) -> None:
+    (batch,) = read(source)
+    dataset = bookings()
+    found = [tuple(in_file(column, row[column.name]) for column in dataset.columns) for row in batch.to_pylist()]
+    assert sorted(found, key=str) == sorted(rows_in_file(table(THEN, COUNT, internal=4)), key=str)
+    assert batch.schema.field("amount").type == pa.decimal128(38, 9)
+    assert batch.schema.field("rate").type == pa.decimal256(76, 38)
+    assert batch.schema.field("touched").type == pa.timestamp("us", "UTC")
+
+
+def test_no_rows_are_no_batches_with_rows(source: Source) -> None:
+    later = Window(THEN.start - HOUR, THEN.start)
+    assert sum(one.num_rows for one in source.batches(bookings(), later, now(source), Budget.of(60))) == 0
+    assert source.count(bookings(), later, now(source), Budget.of(60)) == []
+
+
+def test_the_control_totals_of_the_rows_are_those_that_the_warehouse_counts(source: Source) -> None:
+    (total,) = counted(source)
+    checks = Checks(bookings(), THEN)
+    assert sum(frame.height for frame in checks.checking(read(source))) == total.rows
+    assert {name: plain(value) for name, value in checks.findings.totals.items()} == total.totals
+    assert set(total.totals) == {"sum(amount)", "min(line)", "max(touched)"}
+
+
+def test_what_is_counted_is_what_is_read(source: Source) -> None:
+    (total,) = counted(source)
+    assert (total.part, total.rows, total.keys) == (1, COUNT - 4, COUNT - 4)
+    written = b"".join(csv_bytes(Checks(bookings(), THEN).checking(read(source)), bookings()))
+    assert total.bytes == pytest.approx(len(written), rel=0.2)
+
+
+def test_a_key_that_stands_twice_is_counted_once(tenant: Tenant, source: Source) -> None:
+    tenant.tables.load("ledger_v2", table(THEN, 2))
+    (total,) = counted(source)
+    assert (total.rows, total.keys) == (COUNT - 2, COUNT - 4)
+
+
+def test_parts_cut_the_rows_by_key_without_gap_or_overlap(source: Source) -> None:
+    (whole,) = counted(source)
+    parts = counted(source, parts=5)
+    read_in_parts = [read(source, part=part, parts=5) for part in range(1, 6)]
+    assert sum(part.rows for part in parts) == whole.rows
+    assert {part.part: part.rows for part in parts} == {
+        number: rows for number, one in enumerate(read_in_parts, 1) if (rows := sum(b.num_rows for b in one))
+    }
+    together = sorted(key for one in read_in_parts for key in keys(one))
+    assert together == keys(read(source))
+    assert len(set(together)) == len(together)
+    assert sum(int(part.fingerprint) for part in parts) == int(whole.fingerprint)
+
+
+CHANGES: dict[str, str] = {
+    "a value": "UPDATE `{0}` SET free_text = 'other' WHERE line = 7",
+    "a null to an empty string": "UPDATE `{0}` SET free_text = '' WHERE line = 6",
+    "a digit far behind the point": "UPDATE `{0}` SET rate = rate + NUMERIC '0.000000001' WHERE line = 7",
+    "a row more": "INSERT INTO `{0}` (booking_no, line, touched) SELECT 'new', 1, touched FROM `{0}` WHERE line = 1",
+    "a row less": "DELETE FROM `{0}` WHERE line = 7",
+    "a row twice": "INSERT INTO `{0}` SELECT * FROM `{0}` WHERE line = 7",
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_the_fingerprint_notices_any_change(tenant: Tenant, source: Source, case: str) -> None:
+    (before,) = counted(source)
+    tenant.tables.sql(CHANGES[case].format(f"{tenant.tables.name}.ledger_v2"))
+    (after,) = counted(source)
+    assert after.fingerprint != before.fingerprint
+
+
+def test_the_fingerprint_does_not_depend_on_order_or_on_what_is_not_shared(tenant: Tenant, source: Source) -> None:
+    (before,) = counted(source)
+    ledger = f"{tenant.tables.name}.ledger_v2"
+    tenant.tables.sql(f"UPDATE `{ledger}` SET is_internal = NULL WHERE line < {COUNT - 4}")
+    tenant.tables.sql(f"CREATE TABLE `{tenant.tables.name}.kept` AS SELECT * FROM `{ledger}` ORDER BY line DESC")
+    tenant.tables.sql(f"DELETE FROM `{ledger}` WHERE TRUE")
+    tenant.tables.sql(f"INSERT INTO `{ledger}` SELECT * FROM `{tenant.tables.name}.kept`")
+    (after,) = counted(source)
+    assert after == before
+
+
+def test_a_snapshot_is_read_as_it_was_whatever_happened_since(tenant: Tenant, source: Source) -> None:
+    snapshot = now(source)
+    before = read(source, snapshot=snapshot)
+    tenant.tables.sql(f"DELETE FROM `{tenant.tables.name}.ledger_v2` WHERE line > 3")
+    assert keys(read(source, snapshot=snapshot)) == keys(before)
+    assert len(keys(read(source))) == 4
+    (total,) = source.count(bookings(), THEN, snapshot, Budget.of(60))
+    assert total.rows == COUNT - 4
+
+
+def test_a_stream_that_is_not_wanted_to_its_end_leaves_no_thread(source: Source) -> None:
+    read(source)
+    before = set(threading.enumerate())
+    stream = source.batches(bookings(), THEN, now(source), Budget.of(60))
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # a generator
+    assert not [one for one in set(threading.enumerate()) - before if not one.daemon]
+
+
+# What goes wrong
+
+CALLS: dict[str, Callable[[Source, Budget], object]] = {
+    "readiness": lambda source, budget: source.readiness(bookings(), budget),
+    "count": lambda source, budget: source.count(bookings(), THEN, THEN.end, budget),
+    "extract": lambda source, budget: list(source.batches(bookings(), THEN, THEN.end, budget)),
+}
+
+
+def test_a_table_that_is_not_there_is_named(tenant: Tenant, source: Source) -> None:
+    other = bookings(CONTRACT.replace("physicalName: ledger_v2", "physicalName: no_such"))
+    with pytest.raises(SourceUnavailable, match=f"does not find {tenant.tables.name}.no_such or watermark"):
+        counted(source, dataset=other)
+
+
+def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(tenant: Tenant, source: Source) -> None:
+    wrong = bookings(CONTRACT.replace("NOT is_internal OR", "no_such_column = 'a secret' OR"))
+    with pytest.raises(
+        SourceUnavailable, match=r"refuses the count query on .*Compare the contract's columns"
+    ) as caught:
+        counted(source, dataset=wrong)
+    assert "secret" not in str(caught.value)
+    assert "no_such_column" not in str(caught.value)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_no_query_is_begun_when_the_time_is_over(source: Source, call: str) -> None:
+    with pytest.raises(OutOfTime):
+        CALLS[call](source, Budget(time.monotonic() - 1, 1))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_warehouse_that_is_not_there_is_noticed_within_the_budget(tenant: Tenant, call: str) -> None:
+    tenant.set(BIGQUERY_EMULATOR_HOST="http://127.0.0.1:1")
+    began = time.monotonic()
+    with pytest.raises((SourceUnavailable, OutOfTime)):
+        CALLS[call](Source(settings.from_environment()), Budget.of(1.5))
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    ("match", "call"), [("jobs.query", "count"), ("jobs.insert", "extract"), ("ReadRows", "extract")]
+)
+def test_a_warehouse_that_hangs_is_given_up_within_the_budget(
+    tenant: Tenant, source: Source, match: str, call: str
+) -> None:
+    tenant.break_warehouse(match, "hang", times=50)
+    began = time.monotonic()
+    with pytest.raises((SourceUnavailable, OutOfTime)):
+        CALLS[call](source, Budget.of(1.5))
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("match", ["ReadRows", "CreateReadSession"])
+def test_a_stream_that_breaks_once_goes_on_without_losing_or_doubling_a_row(
+    tenant: Tenant, source: Source, match: str
+) -> None:
+    expected = keys(read(source))
+    tenant.break_warehouse(match, "error")
+    assert keys(read(source)) == expected
+
+
+def test_a_stream_that_keeps_breaking_is_an_error_that_may_pass(tenant: Tenant, source: Source) -> None:
+    tenant.break_warehouse("ReadRows", "error", times=1000)
+    with pytest.raises((SourceUnavailable, OutOfTime)):
+        CALLS["extract"](source, Budget.of(2))
+    assert SourceUnavailable.retryable

@@ -1,0 +1,256 @@
+"""Objects are created once; a stream that breaks off leaves none; what is read is what was written."""
+
+import base64
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import google_crc32c
+import pytest
+
+from pipeline import settings
+from pipeline.budget import Budget
+from pipeline.clients import storage
+from pipeline.clients.storage import Bucket
+from pipeline.errors import ArchiveDamaged, ArchiveUnavailable, OutOfTime
+from tests.tenant import Tenant
+
+CONTENT = os.urandom(2 * storage.PIECE + 12_345)
+
+
+@pytest.fixture
+def bucket(tenant: Tenant) -> Bucket:
+    return within(tenant, 60)
+
+
+def within(tenant: Tenant, seconds: float, name: str = "archive") -> Bucket:
+    """The tenant's bucket for so long."""
+    return Bucket(storage.client(settings.from_environment()), f"{tenant.name}-{name}", Budget.of(seconds))
+
+
+def chunks(size: int = 1_000_000) -> Iterator[bytes]:
+    """The content as a stream."""
+    for start in range(0, len(CONTENT), size):
+        yield CONTENT[start : start + size]
+
+
+def crc32c(content: bytes) -> str:
+    """As Cloud Storage writes it."""
+    return base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
+
+
+# Small objects
+
+
+def test_the_first_to_create_wins_and_its_content_stays(bucket: Bucket) -> None:
+    assert bucket.create("a.json", b"first")
+    assert not bucket.create("a.json", b"second")
+    assert bucket.read("a.json") == b"first"
+
+
+def test_a_lost_answer_to_a_create_looks_like_a_loss_and_reads_back_as_ours(tenant: Tenant, bucket: Bucket) -> None:
+    tenant.break_storage("/o", "lose")
+    assert not bucket.create("a.json", b"ours")
+    assert bucket.read("a.json") == b"ours"
+
+
+@pytest.mark.parametrize("action", ["error", "drop"])
+def test_a_request_that_fails_once_is_repeated(tenant: Tenant, bucket: Bucket, action: str) -> None:
+    tenant.break_storage("/o", action)
+    assert bucket.create("a.json", b"ours")
+    tenant.break_storage("alt=media", action)
+    assert bucket.read("a.json") == b"ours"
+
+
+def test_what_is_not_there_reads_as_none(bucket: Bucket) -> None:
+    assert bucket.read("none.json") is None
+    assert bucket.stat("none.json") is None
+    assert bucket.names("none") == []
+    assert bucket.listed("none") == {}
+
+
+def test_names_are_listed_in_order_under_their_prefix(bucket: Bucket) -> None:
+    for name in ("b/2", "a/1", "b/1", "c"):
+        bucket.create(name, b"x")
+    assert bucket.names("b/") == ["b/1", "b/2"]
+    assert list(bucket.listed("")) == ["a/1", "b/1", "b/2", "c"]
+    assert bucket.listed("c")["c"] == bucket.stat("c")
+
+
+def test_the_permission_to_create_is_tried_without_leaving_an_object(bucket: Bucket) -> None:
+    bucket.may_create("probe")
+    assert bucket.names("") == []
+
+
+# Streams
+
+
+def test_a_stream_passes_on_unchanged_and_is_stored_whole(bucket: Bucket) -> None:
+    copy = bucket.copy("a.csv")
+    assert b"".join(copy.passing(chunks())) == CONTENT
+    assert copy.stored is not None
+    assert (copy.stored.size, copy.stored.crc32c) == (len(CONTENT), crc32c(CONTENT))
+    assert copy.stored == bucket.stat("a.csv")
+
+
+def test_an_object_is_there_when_its_stream_has_ended_and_not_before(bucket: Bucket) -> None:
+    seen = [bucket.stat("a.csv") for _ in bucket.copy("a.csv").passing(chunks())]
+    assert set(seen) == {None}
+    assert bucket.stat("a.csv") is not None
+
+
+@pytest.mark.parametrize("size", [0, 1, storage.PIECE, storage.PIECE + 1])
+def test_any_size_is_stored(bucket: Bucket, size: int) -> None:
+    assert bucket.write("a.pgp", [CONTENT[:size]]).crc32c == crc32c(CONTENT[:size])
+
+
+def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(tenant: Tenant, bucket: Bucket) -> None:
+    tenant.break_storage("upload_id", "hang")
+    copy = bucket.copy("a.csv")
+    stream = copy.passing(chunks())
+    assert b"".join(next(stream) for _ in chunks()) == CONTENT
+    assert bucket.stat("a.csv") is None
+    tenant.mend()
+    assert list(stream) == []
+    assert copy.stored == bucket.stat("a.csv")
+
+
+class Broken(Exception):
+    """The source's own."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 30], ids=["before the first chunk", "after one", "after many"])
+def test_a_source_that_fails_leaves_no_object(bucket: Bucket, after: int) -> None:
+    def dying() -> Iterator[bytes]:
+        for _ in range(after):
+            yield CONTENT[:1_000_000]
+        raise Broken
+
+    with pytest.raises(Broken):
+        bucket.write("a.csv", dying())
+    gc.collect()
+    assert bucket.names("") == []
+
+
+def test_a_stream_that_is_not_wanted_to_its_end_leaves_no_object(bucket: Bucket) -> None:
+    stream = bucket.copy("a.csv").passing(chunks())
+    assert sum(1 for _ in islice(stream, 12)) == 12
+    del stream
+    gc.collect()
+    assert bucket.names("") == []
+
+
+def test_a_name_that_is_taken_is_not_written_to(bucket: Bucket) -> None:
+    before = bucket.write("a.csv", [b"first"])
+    with pytest.raises(ArchiveUnavailable, match=r"answered 412 for .*/a\.csv"):
+        bucket.write("a.csv", [b"second"])
+    assert bucket.stat("a.csv") == before
+
+
+def test_a_name_that_was_taken_meanwhile_is_not_written_to(bucket: Bucket) -> None:
+    def slow() -> Iterator[bytes]:
+        yield b"ours"
+        bucket.create("a.csv", b"theirs")
+
+    with pytest.raises(ArchiveUnavailable, match="412"):
+        bucket.write("a.csv", slow())
+    assert bucket.read("a.csv") == b"theirs"
+
+
+@pytest.mark.parametrize("action", ["error", "drop", "lose"])
+def test_an_upload_goes_on_where_a_request_of_it_fails(tenant: Tenant, bucket: Bucket, action: str) -> None:
+    tenant.break_storage("upload_id", action, skip=1)
+    assert bucket.write("a.csv", chunks()).crc32c == crc32c(CONTENT)
+
+
+def test_recorded_bytes_come_back_in_pieces(bucket: Bucket) -> None:
+    stored = bucket.write("a.pgp", chunks())
+    pieces = list(bucket.pieces(stored, 5_000_000))
+    assert b"".join(pieces) == CONTENT
+    assert {len(piece) for piece in pieces[:-1]} == {5_000_000}
+
+
+def test_pieces_are_asked_for_together_and_come_in_order(tenant: Tenant, bucket: Bucket) -> None:
+    stored = bucket.write("a.pgp", chunks())
+    tenant.break_storage("alt=media", "hang")  # the first to be asked for is the last to come
+    pieces = bucket.pieces(stored, 1_000_000)
+    mending = threading.Timer(0.5, tenant.mend)
+    mending.start()
+    assert b"".join(pieces) == CONTENT
+    mending.join()
+
+
+def test_a_reader_who_leaves_early_leaves_no_thread(bucket: Bucket) -> None:
+    stored, before = bucket.write("a.pgp", chunks()), threading.active_count()
+    pieces = bucket.pieces(stored, 1_000_000)
+    assert next(pieces) == CONTENT[:1_000_000]
+    pieces.close()  # type: ignore[attr-defined]  # it is a generator
+    assert threading.active_count() == before
+
+
+def test_an_empty_object_has_no_pieces(bucket: Bucket) -> None:
+    assert list(bucket.pieces(bucket.write("a.pgp", []), 10)) == []
+
+
+def test_just_the_generation_that_was_recorded_is_read(tenant: Tenant, bucket: Bucket) -> None:
+    stored = bucket.write("a.pgp", [b"ours"])
+    blob = tenant.storage.bucket(bucket.name).blob("a.pgp")
+    blob.delete()
+    blob.upload_from_string(b"fake")
+    with pytest.raises(ArchiveDamaged, match=f"generation {stored.generation}, 4 bytes, is what the record names"):
+        list(bucket.pieces(stored, 10))
+
+
+def test_an_object_that_is_shorter_than_recorded_is_damaged(bucket: Bucket) -> None:
+    stored = bucket.write("a.pgp", [b"12345"])
+    with pytest.raises(ArchiveDamaged):
+        list(bucket.pieces(replace(stored, size=100), 10))
+
+
+# What goes wrong
+
+
+def test_a_refusal_says_which_roles_are_needed(tenant: Tenant, bucket: Bucket) -> None:
+    tenant.break_storage("/o", "error", status=403)
+    with pytest.raises(ArchiveUnavailable, match=r"refuses access to .*objectCreator and objectViewer"):
+        bucket.stat("a.csv")
+
+
+def test_a_bucket_that_is_not_there_is_named(tenant: Tenant) -> None:
+    missing = within(tenant, 30, "missing")
+    for call in (
+        lambda: missing.create("a", b"x"),
+        lambda: missing.read("a"),
+        lambda: missing.names(""),
+        lambda: missing.write("a", [b"x"]),
+    ):
+        with pytest.raises(ArchiveUnavailable, match=f"{tenant.name}-missing"):
+            call()
+
+
+def test_a_service_that_stays_away_is_given_up_within_the_budget(tenant: Tenant) -> None:
+    tenant.break_storage("/o", "error", times=1000)
+    began = time.monotonic()
+    with pytest.raises((ArchiveUnavailable, OutOfTime)):
+        within(tenant, 2).stat("a.csv")
+    assert time.monotonic() - began < 10
+
+
+def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object(tenant: Tenant) -> None:
+    tenant.break_storage("upload_id", "hang", times=1000)
+    began = time.monotonic()
+    with pytest.raises((ArchiveUnavailable, OutOfTime)):
+        within(tenant, 2).write("a.csv", chunks())
+    assert time.monotonic() - began < 10
+    tenant.mend()
+    assert within(tenant, 30).names("") == []
+
+
+def test_nothing_is_asked_when_the_time_is_over(tenant: Tenant) -> None:
+    with pytest.raises(OutOfTime):
+        within(tenant, -1).create("a.json", b"x")
+    assert within(tenant, 30).names("") == []

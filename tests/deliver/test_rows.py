@@ -1,0 +1,242 @@
+"""Rows are held against every rule of their contract; what breaks one is counted and named by hashed key alone."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal
+from itertools import pairwise
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.clients.counts import plain
+from pipeline.contracts.dataset import Column, Total
+from pipeline.deliver.rows import EXAMPLES, Checks, Findings, Violation
+from pipeline.errors import SourceChanged
+from tests.bookings import START, WINDOW, batch, bookings, dataset
+
+Row = Mapping[str, object]
+EXACT = Context(prec=100)
+
+
+def hashed(*key: str) -> str:
+    """A row's key as a report may name it."""
+    return hashlib.sha256("\x1f".join(key).encode()).hexdigest()
+
+
+def found(column: Column, *batches: Sequence[Row], totals: tuple[Total, ...] = ()) -> Findings:
+    """What the checks find in these rows of a contract with this one column."""
+    contract = dataset(column, totals=totals)
+    checks = Checks(contract, WINDOW)
+    for _ in checks.checking(batch(contract, rows) for rows in batches):
+        pass
+    return checks.findings
+
+
+RULES: dict[str, tuple[Column, list[object], list[object]]] = {
+    "required": (Column("v", "v", "STRING", required=True), ["x", "", " "], [None]),
+    "required of a number": (Column("v", "v", "INT64", required=True), [0, -1], [None]),
+    "pattern": (Column("v", "v", "STRING", pattern="^[A-Z]{2}$"), ["ES", None], ["es", "ESP", "", "💶"]),
+    "pattern anywhere in the value": (Column("v", "v", "STRING", pattern="[0-9]"), ["a1b"], ["ab"]),
+    "minLength": (Column("v", "v", "STRING", min_length=2), ["ab", "💶💶", None], ["a", "", "💶"]),
+    "maxLength": (Column("v", "v", "STRING", max_length=3), ["abc", "日本語", "💶💶💶", None, ""], ["abcd", "💶" * 4]),
+    "enum": (Column("v", "v", "STRING", allowed=("on", "off")), ["on", "off", None], ["ON", "", "on "]),
+    "minimum": (Column("v", "v", "INT64", minimum=0), [0, 2**63 - 1, None], [-1, -(2**63)]),
+    "maximum": (Column("v", "v", "INT64", maximum=10), [10, -(2**63), None], [11]),
+    "minimum of a decimal": (
+        Column("v", "v", "NUMERIC", scale=2, minimum=0),
+        [Decimal("0.00"), Decimal("0.01"), None],
+        [Decimal("-0.01")],
+    ),
+    "maximum of a decimal": (
+        Column("v", "v", "BIGNUMERIC", scale=3, maximum=5),
+        [Decimal(5), None],
+        [Decimal("5.001")],
+    ),
+    "scale": (
+        Column("v", "v", "NUMERIC", scale=2),
+        [Decimal("1.10"), Decimal("-0.99"), Decimal(0), None, Decimal("99999999999999999999999999999.99")],
+        [Decimal("1.101"), Decimal("0.000000001"), Decimal("-0.005")],
+    ),
+    "scale of a decimal with 76 digits": (
+        Column("v", "v", "BIGNUMERIC", scale=12),
+        [Decimal("1.123456789012"), Decimal("99999999999999999999999999.999999999999"), None, Decimal(0)],
+        [
+            Decimal("1.1234567890123"),
+            Decimal("1e-38"),
+            Decimal("12345678901234567890123456.0000000000001"),
+            Decimal("100000000000000000000000000"),
+            Decimal("-100000000000000000000000000"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_a_rule_counts_just_the_rows_that_break_it_and_names_them_by_hashed_key(case: str) -> None:
+    column, good, bad = RULES[case]
+    rows = [{"v": value} for value in (*good, *bad, *good)]
+    keys = tuple(hashed(f"k{number}") for number in range(len(good), len(good) + len(bad)))
+    assert found(column, rows).violations == (Violation("v", case.split()[0], len(bad), keys),)
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_rows_that_keep_a_rule_are_not_reported(case: str) -> None:
+    column, good, _ = RULES[case]
+    findings = found(column, [{"v": value} for value in good])
+    assert (findings.rows, findings.violations) == (len(good), ())
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_a_report_holds_no_value(case: str) -> None:
+    column, _, bad = RULES[case]
+    secret = [{"id": f"secret-{number}", "v": value} for number, value in enumerate(bad)]
+    said = repr(found(column, secret).violations)
+    assert "secret" not in said
+    assert all(str(value) not in said for value in bad if value is not None and len(str(value)) > 5)
+
+
+@pytest.mark.parametrize(
+    ("at", "inside"),
+    [
+        (START, True),
+        (START + timedelta(minutes=59, seconds=59, microseconds=999_999), True),
+        (START - timedelta(microseconds=1), False),
+        (START + timedelta(hours=1), False),
+    ],
+)
+def test_the_window_is_half_open(at: datetime, inside: bool) -> None:
+    findings = found(Column("v", "v", "STRING"), [{"at": at}])
+    assert findings.violations == (() if inside else (Violation("at", "window", 1, (hashed("k0"),)),))
+
+
+def test_a_change_column_that_is_null_breaks_the_rule_that_requires_it() -> None:
+    assert [(v.column, v.rule) for v in found(Column("v", "v", "STRING"), [{"at": None}]).violations] == [
+        ("at", "required")
+    ]
+
+
+def test_a_row_is_counted_under_every_rule_that_it_breaks() -> None:
+    column = Column("v", "v", "STRING", pattern="^[A-Z]+$", max_length=2, allowed=("AA",))
+    violations = found(column, [{"v": "aaaa"}, {"v": "AAAA"}, {"v": "AA"}]).violations
+    assert [(v.rule, v.rows) for v in violations] == [("pattern", 1), ("maxLength", 2), ("enum", 2)]
+
+
+def test_counts_add_up_over_batches_and_examples_stop_at_their_limit() -> None:
+    column = Column("v", "v", "STRING", required=True)
+    batches = [[{"id": f"{number}-{row}"} for row in range(15)] for number in range(3)]
+    (violation,) = found(column, *batches).violations
+    assert violation.rows == 45
+    assert violation.keys[0] == hashed("0-0")
+    assert len(violation.keys) == EXAMPLES == len(set(violation.keys))
+
+
+def test_a_key_of_several_columns_is_hashed_as_one() -> None:
+    contract = dataset(Column("line", "line", "INT64", required=True), Column("v", "v", "INT64", minimum=0))
+    checks = Checks(dataset(*contract.columns[1:3], key=("id", "line")), WINDOW)
+    list(checks.checking([batch(contract, [{"id": "a", "line": 7, "v": -1}])]))
+    assert checks.findings.violations[0].keys == (hashed("a", "7"),)
+
+
+@given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1), min_size=1, max_size=10), st.integers(0, 38))
+def test_every_decimal_of_38_digits_at_the_contracts_scale_comes_through_exactly(units: list[int], scale: int) -> None:
+    contract = dataset(Column("v", "v", "BIGNUMERIC", scale=scale))
+    values = [Decimal(unit).scaleb(-scale, EXACT) for unit in units]
+    checks = Checks(contract, WINDOW)
+    (frame,) = checks.checking([batch(contract, [{"v": value} for value in values])])
+    assert checks.findings.violations == ()
+    assert frame["v"].to_list() == values
+
+
+def test_a_decimal_at_which_arrow_divides_wrongly_comes_through_exactly() -> None:
+    """pyarrow 26 takes this value's conversion from 256 to 128 bits for a loss; none of its digits is lost."""
+    value = Decimal("18446744.072319669588")
+    contract = dataset(Column("v", "v", "BIGNUMERIC", scale=12))
+    checks = Checks(contract, WINDOW)
+    (frame,) = checks.checking([batch(contract, [{"v": value}, {"v": None}])])
+    assert checks.findings.violations == ()
+    assert frame["v"].to_list() == [value, None]
+
+
+def test_the_frame_has_the_contracts_columns_in_its_order_whatever_order_the_source_has() -> None:
+    contract = bookings()
+    rows = batch(contract, [{"booking": "b", "line": 1, "touched": START}])
+    (frame,) = Checks(contract, WINDOW).checking([rows.select([*reversed(rows.schema.names)])])
+    assert frame.columns == [column.name for column in contract.columns]
+    assert frame.schema["rate"] == pl.Decimal(38, 18)
+    assert frame.schema["touched"] == pl.Datetime("us", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("type_", "array"),
+    [
+        ("STRING", pa.array([1], pa.int64())),
+        ("INT64", pa.array(["1"], pa.string())),
+        ("INT64", pa.array([1.0], pa.float64())),
+        ("NUMERIC", pa.array([1.5], pa.float64())),
+        ("BOOL", pa.array([1], pa.int64())),
+        ("DATE", pa.array([datetime(2026, 1, 1)], pa.timestamp("us"))),
+        ("TIMESTAMP", pa.array([datetime(2026, 1, 1)], pa.timestamp("us"))),
+        ("TIMESTAMP", pa.array([datetime(2026, 1, 1, tzinfo=UTC)], pa.timestamp("ns", "UTC"))),
+        ("JSON", pa.array([b"{}"], pa.binary())),
+    ],
+)
+def test_a_column_of_another_type_than_the_contracts_is_refused_by_name(type_: str, array: pa.Array) -> None:
+    column = Column("v", "source_name", type_, scale=2 if type_ == "NUMERIC" else None)  # type: ignore[arg-type]
+    contract = dataset(column)
+    given = pa.RecordBatch.from_arrays(
+        [pa.array(["k"]), array, pa.array([START], pa.timestamp("us", "UTC"))], ["id", "v", "at"]
+    )
+    with pytest.raises(SourceChanged, match=rf"column source_name is .*; the contract says {type_}"):
+        list(Checks(contract, WINDOW).checking([given]))
+
+
+def test_a_column_that_the_table_does_not_have_is_named() -> None:
+    contract = dataset(Column("v", "source_name", "STRING"))
+    with pytest.raises(SourceChanged, match="no column source_name, which the contract names"):
+        list(Checks(contract, WINDOW).checking([batch(dataset(), [{}])]))
+
+
+def test_large_strings_are_strings() -> None:
+    contract = dataset(Column("v", "v", "STRING"))
+    rows = pa.table(batch(contract, [{"v": "x"}])).set_column(1, "v", pa.array(["x"], pa.large_string()))
+    (frame,) = Checks(contract, WINDOW).checking(rows.to_batches())
+    assert frame["v"].to_list() == ["x"]
+
+
+TOTALS = (Total("sum", "v"), Total("min", "v"), Total("max", "v"))
+
+
+@given(
+    st.lists(st.none() | st.integers(-(10**36), 10**36), max_size=12),
+    st.lists(st.integers(0, 12), max_size=4).map(sorted),
+)
+def test_control_totals_are_exact_however_the_rows_were_cut(units: list[int | None], cuts: list[int]) -> None:
+    values = [None if unit is None else Decimal(unit).scaleb(-9, EXACT) for unit in units]
+    bounds = [0, *(min(cut, len(values)) for cut in cuts), len(values)]
+    batches = [[{"v": value} for value in values[start:end]] for start, end in pairwise(bounds)]
+    totals = found(Column("v", "v", "NUMERIC", scale=9), *batches, totals=TOTALS).totals
+    there = [value for value in values if value is not None]
+    right = {"sum(v)": sum_of(there), "min(v)": min(there, default=None), "max(v)": max(there, default=None)}
+    assert {str(total): totals.get(str(total)) for total in TOTALS} == right
+
+
+def sum_of(values: list[Decimal]) -> Decimal | None:
+    """The exact sum; None of nothing, as SQL has it."""
+    total = Decimal(0)
+    for value in values:
+        total = EXACT.add(total, value)
+    return total if values else None
+
+
+def test_totals_of_days_and_instants_are_written_as_the_warehouse_writes_them() -> None:
+    totals = (Total("min", "v"), Total("max", "at"))
+    days: list[Row] = [{"v": date(2026, 1, 2)}, {"v": date(1999, 12, 31)}, {"v": None}]
+    seen = found(Column("v", "v", "DATE"), days, totals=totals).totals
+    assert {name: plain(value) for name, value in seen.items()} == {
+        "min(v)": "1999-12-31",
+        "max(at)": "2026-11-23T13:00:00Z",
+    }
