@@ -17,6 +17,7 @@ from pipeline.budget import Budget
 from pipeline.clients.secretmanager import Credentials, Secret
 from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.settings import Settings, from_environment
+from pipeline.streams.background import PREFIX
 
 SETTINGS: Final = {
     "GOOGLE_CLOUD_PROJECT": "psp",
@@ -137,9 +138,8 @@ def open_by_gpg(who: People, sealed: bytes) -> tuple[bytes, list[list[str]]]:
 
 
 def busy(home: Path) -> list[str]:
-    """What still works for a home: its gpg, running or not yet waited for, and threads of ours or of python-gnupg."""
-    words = ("seal", "reopen", "_copy_data", "_read_response", "_read_data")
-    threads = [thread.name for thread in threading.enumerate() if any(word in thread.name for word in words)]
+    """What still works for a home: its gpg, running or not yet waited for, and threads of the pipeline."""
+    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith(PREFIX)]
     children = [child.name() for child in psutil.Process().children()]
     return [name for name in (*children, *processes(home)) if name == "gpg"] + threads
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -10,6 +9,7 @@ from pipeline.errors import RecordDamaged
 from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
 from pipeline.records.store import Folder
 from pipeline.run import Run
+from pipeline.streams import background
 from pipeline.window import Delivery, Slot, Window
 
 READERS: Final = 8
@@ -56,7 +56,7 @@ class Entry:
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
     """The gist of every slot, dataset by dataset and hour by hour. Raises ArchiveUnavailable, OutOfTime."""
     found = [folder for name in datasets for folder in run.records.folders(name, window).values()]
-    with ThreadPoolExecutor(READERS) as readers:
+    with background.pool("history", READERS) as readers:
         return list(readers.map(lambda folder: history(folder, run), found))
 
 

@@ -25,6 +25,7 @@ from pipeline.errors import (
     PartnerUntrusted,
     UploadDiffers,
 )
+from pipeline.streams import background
 
 T = TypeVar("T")
 
@@ -265,7 +266,7 @@ async def _requests(file: asyncssh.SFTPClientFile, size: int, chunks: Iterator[b
     written = 0
     on_their_way: deque[asyncio.Task[int]] = deque()
     try:
-        async with aclosing(_ahead(chunks)) as pieces:
+        async with aclosing(_prefetched(chunks)) as pieces:
             async for piece in pieces:
                 budget.left()
                 for start in range(0, len(piece), size):
@@ -283,7 +284,7 @@ async def _requests(file: asyncssh.SFTPClientFile, size: int, chunks: Iterator[b
     return written
 
 
-async def _ahead(chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+async def _prefetched(chunks: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The same chunks; the next is read in a thread while one is being sent."""
     following = asyncio.ensure_future(asyncio.to_thread(next, chunks, None))
     try:
@@ -347,6 +348,7 @@ def _run(work: Coroutine[Any, Any, T], server: Server, budget: Budget) -> T:
     place = f"{server.user}@{server.host}:{server.port}"
 
     async def bounded() -> T:
+        asyncio.get_running_loop().set_default_executor(background.pool("sftp"))
         async with asyncio.timeout(budget.left()):
             return await work
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,7 +28,7 @@ from pipeline.budget import Budget
 from pipeline.clients.deadline import BoundedAdapter, bound_to_budget
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
 from pipeline.settings import Settings
-from pipeline.streams.beside import beside
+from pipeline.streams import background
 
 Client = storage.Client
 
@@ -60,7 +60,7 @@ class Copy:
         self.stored: Stored | None = None
 
     def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks; the upload goes on beside, a block of them behind.
+        """The same chunks; a background thread uploads them, a block at a time.
 
         The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
         aborts the upload. Raises ArchiveUnavailable, ArchiveDamaged, OutOfTime.
@@ -68,7 +68,7 @@ class Copy:
         checksum = google_crc32c.Checksum()
         size, given, held = 0, 0, []
         with self._bucket.mapped(self.name):
-            with beside(self._upload) as give:
+            with background.feed(self._upload) as give:
                 for chunk in chunks:
                     checksum.update(chunk)
                     size += len(chunk)
@@ -178,7 +178,7 @@ class Bucket:
         OutOfTime.
         """
         under_way: deque[Future[bytes]] = deque()
-        with ThreadPoolExecutor(READS, thread_name_prefix="read") as pool:
+        with background.pool("read", READS) as pool:
             try:
                 for start in range(0, stored.size, size):
                     under_way.append(pool.submit(self._piece, stored, start, size))

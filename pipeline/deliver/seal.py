@@ -28,7 +28,7 @@ from pipeline.pgp.packets import without_recipient
 from pipeline.pgp.reopen import Opener, opening
 from pipeline.records.schema import Archived, Broken, Opened, Plan, PlannedPart, Sealed
 from pipeline.run import VERSION, Run
-from pipeline.streams.ahead import ahead
+from pipeline.streams.background import prefetch
 from pipeline.streams.digest import PieceDigests, Tally
 from pipeline.streams.progress import telling
 from pipeline.window import Delivery
@@ -36,7 +36,7 @@ from pipeline.window import Delivery
 PIECE = 8 * 1024 * 1024
 """Bytes of one digest of the sealed file, and of one read when it is sent."""
 
-AHEAD = 2
+PREFETCHED = 2
 """Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
 
 
@@ -70,7 +70,7 @@ def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request,
         batches = telling(batches, "rows", part.rows, run.observe)
         frames = _as_planned(checks.checking(batches), checks, dataset, part)
         pieces = telling(csv_bytes(frames, dataset), "bytes", None, run.observe)
-        made = ending.enter_context(ahead(pieces, AHEAD))
+        made = ending.enter_context(prefetch(pieces, PREFETCHED))
         csv = csv_copy.passing(plain_text.watching(made))
         opener = ending.enter_context(opening(keys, run.budget)) if settings.pgp_reopen else None
         extra = (opener.recipient,) if opener else ()

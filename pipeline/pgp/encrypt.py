@@ -18,6 +18,7 @@ from pipeline.budget import Budget
 from pipeline.errors import PipelineError, SealFailed
 from pipeline.pgp.home import Gpg, status
 from pipeline.pgp.keyring import Keyring
+from pipeline.streams import background
 
 QUEUED: Final = 16
 """Pieces of sealed output that may wait; with pieces of 256 KiB that is 4 MiB."""
@@ -96,8 +97,7 @@ def seal(
         except BaseException as error:  # noqa: BLE001  # carried to the consumer, who raises it
             output.put(error)
 
-    thread = threading.Thread(target=work, name="seal", daemon=True)
-    thread.start()
+    thread = background.start("encrypt", work)
     last: _Proven | BaseException | None = None
     try:
         while last is None:

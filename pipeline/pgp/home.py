@@ -22,6 +22,7 @@ from typing import IO, Any, Final
 import gnupg
 
 from pipeline.errors import SealFailed
+from pipeline.streams.background import PREFIX
 
 # python-gnupg logs tracebacks of its threads; the same errors reach the pipeline in order, without contents.
 logging.getLogger("gnupg").setLevel(logging.CRITICAL)
@@ -118,20 +119,37 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
                 _widen(pipe)
         return process
 
-    def _collect_output(self, process: subprocess.Popen[bytes], *rest: Any, **more: Any) -> Any:
+    def _collect_output(
+        self,
+        process: subprocess.Popen[bytes],
+        result: Any,
+        writer: threading.Thread | None = None,
+        stdin: IO[bytes] | None = None,
+    ) -> Any:
+        if writer is not None:
+            writer.name = f"{PREFIX}gpg-input"
         if self._streaming:
-            return super()._collect_output(process, *rest, **more)
-        silence = threading.Timer(ANSWER_SECONDS, process.kill)
-        silence.daemon = True
-        silence.start()
+            return super()._collect_output(process, result, writer, stdin)
+        limit = threading.Timer(ANSWER_SECONDS, process.kill)
+        limit.name = f"{PREFIX}gpg-limit"
+        limit.daemon = True
+        limit.start()
         try:
-            returned = super()._collect_output(process, *rest, **more)
+            returned = super()._collect_output(process, result, writer, stdin)
         finally:
-            silence.cancel()
-            silence.join()
+            limit.cancel()
+            limit.join()
         if process.returncode == -signal.SIGKILL:
             raise SealFailed(f"gpg was asked about keys and did not answer within {ANSWER_SECONDS:g} s.")
         return returned
+
+    def _read_response(self, *rest: Any) -> None:
+        threading.current_thread().name = f"{PREFIX}gpg-status"
+        super()._read_response(*rest)
+
+    def _read_data(self, *rest: Any) -> None:
+        threading.current_thread().name = f"{PREFIX}gpg-output"
+        super()._read_data(*rest)
 
     def kill(self) -> None:
         """End the running gpg at once: it must never complete a file over a source that died."""

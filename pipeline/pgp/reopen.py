@@ -21,6 +21,7 @@ from pipeline.budget import Budget
 from pipeline.errors import OpenedDiffers, PipelineError
 from pipeline.pgp.home import Gpg, gnupghome, status
 from pipeline.pgp.keyring import Keyring
+from pipeline.streams import background
 from pipeline.streams.digest import Tally
 
 QUEUED: Final = 16
@@ -47,17 +48,17 @@ class Opener:
         self._tally = Tally()
         self._input: queue.Queue[bytes | None] = queue.Queue(QUEUED)
         self._outcome: list[tuple[int, list[list[str]]] | BaseException] = []
-        self._thread = threading.Thread(target=self._work, name="reopen", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def watching(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
         """The same chunks; each is opened as well. Ends when gpg has seen the end. Raises OutOfTime, OpenedDiffers."""
-        self._thread.start()
+        thread = self._thread = background.start("reopen", self._work)
         try:
             for chunk in chunks:
                 self._give(chunk)
                 yield chunk
             self._give(None)
-            self._thread.join(self._budget.left())
+            thread.join(self._budget.left())
             self._budget.left()
         finally:
             self.close()
@@ -84,7 +85,7 @@ class Opener:
 
     def close(self) -> None:
         """End gpg and the thread, however far they are."""
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             self._gpg.kill()
             while self._thread.is_alive():
                 self._drain()

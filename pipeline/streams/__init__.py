@@ -1,0 +1,1 @@
+"""Streams of any kind in passing: work in background threads, digests, and progress for whoever watches."""

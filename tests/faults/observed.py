@@ -14,9 +14,8 @@ import functions_framework
 from cloudevents.http import CloudEvent
 
 import main
+from pipeline.streams.background import PREFIX
 
-OURS = ("seal", "reopen", "asyncio_", "_copy_data", "_read_response", "_read_data")
-"""In the names of threads that belong to one run: pipeline.seal, pipeline.reopen, python-gnupg's and asyncio's."""
 PATIENCE = 2.0
 """Seconds that a thread may take to notice that its gpg is gone."""
 
@@ -35,4 +34,4 @@ def handle(event: CloudEvent) -> None:
 
 
 def _left() -> list[str]:
-    return sorted(one.name for one in threading.enumerate() if any(part in one.name for part in OURS))
+    return sorted(one.name for one in threading.enumerate() if one.name.startswith(PREFIX))

@@ -1,4 +1,4 @@
-"""A consumer beside its giver changes the time at which things happen, and nothing else."""
+"""Feeding a consumer in the background changes when items are consumed, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.streams.beside import beside
+from pipeline.streams.background import feed
 
 PATIENCE = 20.0
 
@@ -42,7 +42,7 @@ class Consumer:
 
 def give_all(consumer: Callable[[Iterator[int]], None], count: int, error: BaseException | None = None) -> None:
     """Give so many items; then leave the block by the error."""
-    with beside(consumer) as give:
+    with feed(consumer) as give:
         for number in range(count):
             give(number)
         if error is not None:
@@ -58,7 +58,7 @@ def test_all_items_are_taken_in_order_when_the_block_has_ended(count: int) -> No
 
 def test_the_giver_goes_on_while_an_item_is_consumed_and_waits_with_the_next() -> None:
     consumer, given = Consumer(), threading.Event()
-    with beside(consumer) as give:
+    with feed(consumer) as give:
         give(0)  # comes back although nothing may be consumed yet
 
         def second() -> None:
@@ -108,7 +108,7 @@ def test_a_generator_that_is_closed_in_the_block_ends_the_consumer() -> None:
     consumer = Consumer().free()
 
     def passing() -> Iterator[int]:
-        with beside(consumer) as give:
+        with feed(consumer) as give:
             for number in range(10):
                 give(number)
                 yield number

@@ -1,4 +1,4 @@
-"""Reading ahead changes the time at which things happen, and nothing else."""
+"""Prefetching changes when items are produced, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.streams.ahead import ahead
+from pipeline.streams.background import prefetch
 
 PATIENCE = 20.0
 
@@ -43,19 +43,19 @@ class Stream:
 @pytest.mark.parametrize("most", [1, 2, 7])
 @pytest.mark.parametrize("count", [0, 1, 2, 100])
 def test_the_same_items_come_in_the_same_order(count: int, most: int) -> None:
-    with ahead(iter(range(count)), most) as items:
+    with prefetch(iter(range(count)), most) as items:
         assert list(items) == list(range(count))
 
 
 def test_items_are_made_before_they_are_asked_for() -> None:
     stream = Stream(10)
-    with ahead(iter(stream), 3):
+    with prefetch(iter(stream), 3):
         assert stream.reaches(4)
 
 
 def test_no_more_than_the_limit_waits_and_one_in_the_making() -> None:
     stream = Stream(100)
-    with ahead(iter(stream), 3) as items:
+    with prefetch(iter(stream), 3) as items:
         assert stream.reaches(4)
         for taken, item in enumerate(items):
             assert item == taken
@@ -64,7 +64,7 @@ def test_no_more_than_the_limit_waits_and_one_in_the_making() -> None:
 
 def test_an_error_is_raised_where_the_next_item_would_have_come() -> None:
     error = ValueError("broken")
-    with ahead(iter(Stream(5, error)), 2) as items:
+    with prefetch(iter(Stream(5, error)), 2) as items:
         assert [next(items) for _ in range(5)] == [0, 1, 2, 3, 4]
         with pytest.raises(ValueError, match="broken") as raised:
             next(items)
@@ -74,7 +74,7 @@ def test_an_error_is_raised_where_the_next_item_would_have_come() -> None:
 def test_leaving_early_closes_the_stream_and_ends_the_thread() -> None:
     stream = Stream(1_000)
     before = threading.active_count()
-    with ahead(iter(stream), 2) as items:
+    with prefetch(iter(stream), 2) as items:
         next(items)
     assert stream.closed.is_set()
     assert stream.made <= 6
@@ -83,25 +83,40 @@ def test_leaving_early_closes_the_stream_and_ends_the_thread() -> None:
 
 def test_leaving_without_taking_anything_closes_the_stream() -> None:
     stream = Stream(1_000)
-    with ahead(iter(stream), 2):
+    with prefetch(iter(stream), 2):
         pass
     assert stream.closed.is_set()
 
 
 def test_leaving_by_an_error_closes_the_stream_and_passes_the_error_on() -> None:
     stream = Stream(1_000)
-    with pytest.raises(KeyError), ahead(iter(stream), 2):
+    with pytest.raises(KeyError), prefetch(iter(stream), 2):
         raise KeyError("ours")
     assert stream.closed.is_set()
 
 
 def test_a_stream_that_was_abandoned_never_looks_complete() -> None:
-    with ahead(iter(Stream(1_000)), 2) as items:
+    with prefetch(iter(Stream(1_000)), 2) as items:
         pass
-    with pytest.raises(RuntimeError, match="not wanted"):
+    with pytest.raises(RuntimeError, match="abandoned"):
         list(items)
 
 
 def test_a_bare_exception_of_the_stream_is_carried_too() -> None:
-    with ahead(iter(Stream(0, KeyboardInterrupt())), 1) as items, pytest.raises(KeyboardInterrupt):
+    with prefetch(iter(Stream(0, KeyboardInterrupt())), 1) as items, pytest.raises(KeyboardInterrupt):
+        next(items)
+
+
+def test_an_error_while_closing_the_stream_is_raised_instead_of_waiting_for_ever() -> None:
+    class Stuck:
+        def __iter__(self) -> Stuck:
+            return self
+
+        def __next__(self) -> int:
+            raise StopIteration
+
+        def close(self) -> None:
+            raise ValueError("cannot be closed")
+
+    with prefetch(Stuck(), 1) as items, pytest.raises(ValueError, match="cannot be closed"):
         next(items)
