@@ -13,21 +13,21 @@ from pipeline.clients import sftp
 from pipeline.clients.sftp import Listed, Server
 from pipeline.errors import PartnerRefused, during
 from pipeline.messages import Request
-from pipeline.pgp.home import status
 from pipeline.pgp.keyring import Keyring, keyring
+from pipeline.pgp.status import Decryption, SignatureState
 from pipeline.records.schema import Archived, Returned
 from pipeline.run import VERSION, Run
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
 
-_DOUBTS: Final = {
-    "ERRSIG": "by a key that is not known",
-    "REVKEYSIG": "by a key that is revoked",
-    "EXPKEYSIG": "by a key that has expired",
-    "EXPSIG": "has expired",
+_DOUBTS: Final[dict[SignatureState, str]] = {
+    "unknown signer": "by a key that is not known",
+    "revoked signer": "by a key that is revoked",
+    "expired signer": "by a key that has expired",
+    "expired": "has expired",
 }
-"""gpg's words for a signature that is not good, and ours."""
+"""What a record says of a signature that is not good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +133,24 @@ def _opened(raw: bytes, keys: Keyring) -> _Content:
     if not armored and not (raw[:1] and raw[0] & 0x80 and _text(raw) is None):
         return _Content(None, "not encrypted")
     result = keys.gpg.decrypt(raw, passphrase=keys.passphrase, always_trust=True)
-    lines = status(result.stderr)
-    words = {line[0] for line in lines}
-    if "BADSIG" in words:  # gpg then ends before it says whether the content is whole
+    message = Decryption.of(result.returncode, result.stderr)
+    if any(signature.state == "bad" for signature in message.signatures):
         return _Content(None, "bad, so it was not opened")
-    if "DECRYPTION_KEY" not in words:
+    if not message.decrypted:
         return _Content(None, "encrypted, but not to a key of ours")
-    if "DECRYPTION_OKAY" not in words:
+    if not message.intact:
         return _Content(None, "damaged")
-    return _Content(bytes(result.data), _signature(lines, keys))
+    return _Content(bytes(result.data), _signature(message, keys))
 
 
-def _signature(lines: list[list[str]], keys: Keyring) -> str:
-    """What gpg found of the signature, in words."""
-    said = {line[0]: line for line in lines}
-    for word, meaning in _DOUBTS.items():
-        if word in said:
-            return meaning
-    if "VALIDSIG" not in said:
+def _signature(message: Decryption, keys: Keyring) -> str:
+    """What is known of the signature, in words."""
+    for signature in message.signatures:
+        if signature.state in _DOUBTS:
+            return _DOUBTS[signature.state]
+    if message.signer is None:
         return "none"
-    signer = said["VALIDSIG"][1]
-    return "good, by the partner" if signer in keys.partner.signers else f"good, by {signer}"
+    return "good, by the partner" if message.signer in keys.partner.signers else f"good, by {message.signer}"
 
 
 def _text(raw: bytes) -> str | None:

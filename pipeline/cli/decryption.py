@@ -18,13 +18,26 @@ from typing import IO, Final
 
 from pipeline.clients.storage import Bucket
 from pipeline.errors import ArchiveDamaged
-from pipeline.pgp.home import Gpg, gnupghome, status
+from pipeline.pgp.home import Gpg, gnupghome
+from pipeline.pgp.status import Decryption, Problem
 from pipeline.records.schema import Sealed
 from pipeline.run import Run
 from pipeline.window import Delivery, Slot, Window
 
 READ: Final = 8 * 1024 * 1024
 ARMOR: Final = b"-----BEGIN PGP MESSAGE-----"
+_SENTENCES: Final[dict[Problem, str]] = {
+    "not decrypted": "The passphrase is not that of the key.",
+    "damaged": "gpg cannot open the file; it is damaged, or not a message to this key.",
+    "bad signature": "The signature is bad: this is not the file that was sealed.",
+    "expired signature": "The signature has expired: nothing vouches for the file any more.",
+    "expired signer": "The file is signed by a key that has expired.",
+    "revoked signer": "The file is signed by a key that is revoked: nothing vouches for it any more.",
+    "unknown signer": "The file is signed, but not by the signer's key that was given.",
+    "another signer": "The file is signed, but not by the signer's key that was given.",
+    "not signed": "The file carries no signature, and one by the signer's key was expected.",
+    "several signatures": "The file carries several signatures, and one was expected.",
+}
 _PLACE: Final = re.compile(
     r"(?P<dataset>\w+)/(?P<hour>\d{4}/\d\d/\d\d/\d{4})/r(?P<revision>\d+)/[^/]+/[^/]+"
 )  # as window.Delivery.folder writes it, then attempt and file
@@ -97,23 +110,12 @@ def opened(file: IO[bytes], key: bytes, signer: bytes | None, passphrase: str | 
         plain = Path(directory) / "plain"
         silent = [] if passphrase else ["--pinentry-mode", "cancel"]  # else gpg would ask whoever sits there
         result = gpg.decrypt_file(file, passphrase=passphrase, always_trust=True, output=str(plain), extra_args=silent)
-        lines = status(result.stderr)
-        words = [line[0] for line in lines]
-        recipients = {line[1] for line in lines if line[0] == "ENC_TO"}
-        if recipients and not recipients & {fingerprint[-16:] for fingerprint in ours}:
+        message = Decryption.of(result.returncode, result.stderr)
+        if message.recipients and not set(message.recipients) & {fingerprint[-16:] for fingerprint in ours}:
             raise NotOpened("The given key is not the one that the file is encrypted to.")
-        if recipients and "DECRYPTION_KEY" not in words:
-            raise NotOpened("The passphrase is not that of the key.")
-        valid = [line[1] for line in lines if line[0] == "VALIDSIG"]
-        if set(words) & {"BADSIG", "EXPSIG", "REVKEYSIG"}:
-            raise NotOpened("The signature is bad: this is not the file that was sealed.")
-        if "ERRSIG" in words or (valid and not set(valid) <= set(signers)):
-            raise NotOpened("The file is signed, but not by the signer's key that was given.")
-        if result.returncode != 0 or "DECRYPTION_OKAY" not in words or "GOODMDC" not in words or not plain.exists():
-            raise NotOpened("gpg cannot open the file; it is damaged, or not a message to this key.")
-        if signers and not valid:
-            raise NotOpened("The file carries no signature, and one by the signer's key was expected.")
-        proof = f"signature good, by {valid[0]}" if valid else "the file carries no signature"
+        if problem := message.problem(tuple(signers), signer_may_have_expired=True):
+            raise NotOpened(_SENTENCES[problem])
+        proof = f"signature good, by {message.signer}" if message.signer else "the file carries no signature"
         with plain.open("rb") as content:
             yield Content(content, plain.stat().st_size, proof)
 

@@ -11,22 +11,17 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from pipeline.budget import Budget
 from pipeline.errors import PipelineError, SealFailed
-from pipeline.pgp.home import Gpg, status
+from pipeline.pgp.home import Gpg
 from pipeline.pgp.keyring import Keyring
+from pipeline.pgp.status import Encryption
 from pipeline.streams import background
 
 QUEUED: Final = 16
 """Pieces of sealed output that may wait; with pieces of 256 KiB that is 4 MiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Proven:
-    """gpg's proof that the end of its output is the end of the work."""
 
 
 class _Source:
@@ -74,7 +69,7 @@ def seal(
     """
     gpg = keys.gpg.for_a_stream()
     source = _Source(iter(chunks), gpg)
-    output: queue.Queue[bytes | _Proven | BaseException] = queue.Queue(QUEUED)
+    output: queue.Queue[bytes | Encryption | BaseException] = queue.Queue(QUEUED)
 
     def give(piece: bytes) -> bool:
         if piece:
@@ -93,12 +88,12 @@ def seal(
                 armor=False,
                 extra_args=_options(compression),
             )
-            output.put(_proof(result.returncode, status(result.stderr), keys))
+            output.put(Encryption.of(result.returncode, result.stderr))
         except BaseException as error:  # noqa: BLE001  # carried to the consumer, who raises it
             output.put(error)
 
     thread = background.start("encrypt", work)
-    last: _Proven | BaseException | None = None
+    last: Encryption | BaseException | None = None
     try:
         while last is None:
             try:
@@ -113,8 +108,10 @@ def seal(
             raise source.error
         if isinstance(last, PipelineError):
             raise last
-        if not isinstance(last, _Proven):
+        if not isinstance(last, Encryption):
             raise SealFailed(f"gpg broke off: {type(last).__name__}.") from None
+        if problem := last.problem(keys.signing.signers if keys.signing else ()):
+            raise SealFailed(problem)
     finally:
         try:
             source.stop()  # closing the source may raise: an upload that is broken off, with no time left
@@ -139,19 +136,3 @@ def _options(compression: str) -> list[str]:
         algorithm if level else "none",
         *(["--compress-level", level, "--bzip2-compress-level", level] if level else []),
     ]
-
-
-def _proof(returncode: int, lines: list[list[str]], keys: Keyring) -> _Proven | PipelineError:
-    """Success only where return code, signature and cipher are all as they must be."""
-    signers = [line[-1] for line in lines if line[0] == "SIG_CREATED"]
-    ciphers = [line[1:3] for line in lines if line[0] == "BEGIN_ENCRYPTION"]
-    ended = any(line[0] == "END_ENCRYPTION" for line in lines)
-    if returncode != 0 or not ended:
-        reasons = [" ".join(line) for line in lines if line[0] in ("INV_RECP", "INV_SGNR", "FAILURE", "KEYEXPIRED")]
-        return SealFailed(f"gpg returned {returncode} {'; '.join(reasons) or 'without a reason'}.")
-    if ciphers != [["2", "9"]]:
-        return SealFailed(f"gpg encrypted with mode and cipher {ciphers}; MDC and AES-256 (2 9) are required.")
-    expected = keys.signing.signers if keys.signing else ()
-    if len(signers) != bool(expected) or not set(signers) <= set(expected):
-        return SealFailed(f"gpg signed with {signers or 'nothing'}; one signature by {expected} was required.")
-    return _Proven()

@@ -1,7 +1,7 @@
 """gpg's home directory for one run: private, short-lived, and gone afterwards however the run ends.
 
-python-gnupg drives the installed gpg. What it does not say (status lines, the process itself) is read here once, so
-that `keyring`, `seal` and `reopen` need not know its inside.
+python-gnupg drives the installed gpg; what it does not offer, a process that can be ended, is added here. What gpg
+says is read in `status`.
 """
 
 from __future__ import annotations
@@ -162,8 +162,3 @@ def _widen(pipe: IO[bytes] | None) -> None:
     if pipe is not None:
         with suppress(OSError):  # more than the system grants to one user: the pipe works as it is
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)
-
-
-def status(stderr: str) -> list[list[str]]:
-    """gpg's machine-readable status lines, each cut into words, in order."""
-    return [line.split()[1:] for line in stderr.splitlines() if line.startswith("[GNUPG:] ")]

@@ -19,13 +19,13 @@ from typing import Final
 
 from pipeline.budget import Budget
 from pipeline.errors import OpenedDiffers, PipelineError
-from pipeline.pgp.home import Gpg, gnupghome, status
+from pipeline.pgp.home import Gpg, gnupghome
 from pipeline.pgp.keyring import Keyring
+from pipeline.pgp.status import Decryption
 from pipeline.streams import background
 from pipeline.streams.digest import Tally
 
 QUEUED: Final = 16
-_BAD: Final = ("BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "DECRYPTION_FAILED", "NODATA", "BADARMOR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Opener:
         self._budget = budget
         self._tally = Tally()
         self._input: queue.Queue[bytes | None] = queue.Queue(QUEUED)
-        self._outcome: list[tuple[int, list[list[str]]] | BaseException] = []
+        self._outcome: list[Decryption | BaseException] = []
         self._thread: threading.Thread | None = None
 
     def watching(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
@@ -68,20 +68,15 @@ class Opener:
         outcome = self._outcome[0] if self._outcome else None
         if isinstance(outcome, PipelineError):
             raise outcome
-        if not isinstance(outcome, tuple):
+        if not isinstance(outcome, Decryption):
             raise OpenedDiffers(f"The sealed file could not be opened again: {type(outcome).__name__}.")
-        returncode, lines = outcome
-        words = [line[0] for line in lines]
-        bad = [word for word in words if word in _BAD]
-        if returncode != 0 or bad or words.count("DECRYPTION_OKAY") != 1 or words.count("GOODMDC") != 1:
+        if problem := outcome.problem(signers):
             raise OpenedDiffers(
-                f"gpg cannot open the sealed file as the partner would: it returned {returncode}, "
-                f"{', '.join(bad) or 'without DECRYPTION_OKAY'}."
+                f"gpg does not open the sealed file as the partner would: {problem}. It returned {outcome.returncode} "
+                f"{', '.join(outcome.failures) or 'without a failure'}; signed by {outcome.signer or 'nobody'}, "
+                f"{' or '.join(signers) or 'nobody'} was expected."
             )
-        found = [line[1] for line in lines if line[0] == "VALIDSIG"]
-        if len(found) != bool(signers) or not set(found) <= set(signers):
-            raise OpenedDiffers(f"The file is signed by {found or 'nobody'}; {signers or 'nobody'} was expected.")
-        return Plaintext(self._tally.sha256, self._tally.bytes, found[0] if found else None)
+        return Plaintext(self._tally.sha256, self._tally.bytes, outcome.signer)
 
     def close(self) -> None:
         """End gpg and the thread, however far they are."""
@@ -123,7 +118,7 @@ class Opener:
         self._gpg.on_data = self._took
         try:
             result = self._gpg.decrypt_file(self, always_trust=True)
-            self._outcome.append((result.returncode, status(result.stderr)))
+            self._outcome.append(Decryption.of(result.returncode, result.stderr))
         except Exception as error:  # noqa: BLE001  # kept for the verdict
             self._outcome.append(error)
 

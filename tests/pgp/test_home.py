@@ -12,7 +12,7 @@ import pytest
 
 from localcloud.processes import repository
 from pipeline.errors import SealFailed
-from pipeline.pgp.home import Gpg, gnupghome, status
+from pipeline.pgp.home import Gpg, gnupghome
 from tests.keyrings import People, processes
 
 PATIENCE = 20.0
@@ -111,8 +111,3 @@ def test_killing_a_gpg_that_does_not_run_does_nothing() -> None:
         gpg.kill()
         gpg.list_keys()
         gpg.kill()
-
-
-def test_status_lines_are_told_from_gpgs_prose() -> None:
-    prose = "gpg: [GNUPG:] no status\n[GNUPG:] SIG_CREATED S 22 8 00 1 AB\n\nnote\n[GNUPG:] END_ENCRYPTION\n"
-    assert status(prose) == [["SIG_CREATED", "S", "22", "8", "00", "1", "AB"], ["END_ENCRYPTION"]]

@@ -173,29 +173,29 @@ def test_a_message_to_the_partner_alone_is_one_that_we_cannot_open(who: People, 
     alone = seal(iter([CONTENT]), keys, compression="none", budget=Budget.of(60))
     for _ in opener.watching(alone):
         pass
-    with pytest.raises(OpenedDiffers, match="gpg cannot open the sealed file as the partner would"):
+    with pytest.raises(OpenedDiffers, match="gpg does not open the sealed file as the partner would: not decrypted"):
         opener.plaintext(signers(keys))
 
 
 def test_a_signature_by_another_key_is_caught(who: People, keys: Keyring) -> None:
     with ring(who, signing=who.stranger.private) as theirs, opening(keys, Budget.of(60)) as opener:
         Gpg(theirs.home).import_keys(Gpg(home_of(opener)).export_keys(opener.recipient))
-        with pytest.raises(OpenedDiffers, match="ERRSIG"):
+        with pytest.raises(OpenedDiffers, match="unknown signer"):
             verdict(opener, [message(theirs, opener)], signers(keys))
 
 
 def test_a_good_signature_by_a_key_that_was_not_expected_is_caught(who: People, keys: Keyring, opener: Opener) -> None:
-    with pytest.raises(OpenedDiffers, match=f"signed by .*{who.signer.fingerprint}.*was expected"):
+    with pytest.raises(OpenedDiffers, match=f"another signer.*signed by {who.signer.fingerprint}"):
         verdict(opener, [message(keys, opener)], (who.stranger.fingerprint,))
 
 
 def test_a_missing_signature_is_caught(who: People, keys: Keyring, opener: Opener) -> None:
-    with pytest.raises(OpenedDiffers, match="The file is signed by nobody"):
+    with pytest.raises(OpenedDiffers, match=r"not signed.*signed by nobody"):
         verdict(opener, [message(replace(keys, signing=None), opener)], signers(keys))
 
 
 def test_a_signature_that_was_not_asked_for_is_caught(who: People, keys: Keyring, opener: Opener) -> None:
-    with pytest.raises(OpenedDiffers, match="nobody was expected"):
+    with pytest.raises(OpenedDiffers, match=r"another signer.*nobody was expected"):
         verdict(opener, [message(keys, opener)], ())
 
 
