@@ -1,9 +1,9 @@
 """Sign and encrypt a stream with gpg: an iterator of bytes in, an iterator of sealed bytes out.
 
-The difficulty is hidden here. python-gnupg pulls its input and pushes its output, so it runs in a thread of its own,
-with a short queue for the output; the last thing on that queue is success or an error, never a bare end. gpg takes the
-end of its input for a complete file, and happily signs a truncated one: so whenever the source fails, gpg is killed
-before its input ends, and the sealed stream raises instead of ending.
+python-gnupg pulls its input and pushes its output, so it runs in a background thread with a short queue for the output;
+the last entry of the queue is gpg's result or an error. gpg takes the end of its input for a complete file, and signs a
+truncated one: so when the source fails, gpg is killed before its input ends, and the sealed stream raises. Truncation
+always raises; it never looks like a normal end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ QUEUED: Final = 16
 
 
 class _Source:
-    """The stream as python-gnupg wants it: `read` in gpg's feeding thread; an error kills gpg before it can finish."""
+    """The chunks as the file that python-gnupg reads from; an error of theirs kills gpg before it can finish."""
 
     def __init__(self, chunks: Iterator[bytes], gpg: Gpg) -> None:
         self._chunks = chunks
@@ -39,9 +39,9 @@ class _Source:
         with self._lock:
             try:
                 if self._stopped:
-                    raise SealFailed("The sealed stream was not wanted to its end.")
+                    raise SealFailed("The sealed stream was abandoned before its end.")
                 chunk = next((chunk for chunk in self._chunks if chunk), b"")
-            except BaseException as error:  # noqa: BLE001  # kept for the consumer; gpg would hang on a bare one
+            except BaseException as error:  # noqa: BLE001  # raised in the consumer's thread; gpg would wait for ever
                 self.error = error
                 self._gpg.kill()
                 raise SealFailed("The source of the sealed stream failed.") from None
@@ -49,7 +49,7 @@ class _Source:
             return chunk
 
     def stop(self) -> None:
-        """Let no further chunk be read, wait for the one being read, and close the stream that it came from."""
+        """Refuse to read further chunks, wait for a read in progress, and close the chunks."""
         self._stopped = True
         self._gpg.kill()
         with self._lock:
@@ -61,7 +61,7 @@ class _Source:
 def seal(
     chunks: Iterator[bytes], keys: Keyring, *, compression: str, budget: Budget, extra: tuple[str, ...] = ()
 ) -> Generator[bytes, None, None]:
-    """The chunks as one OpenPGP message, encrypted to the partner (and to `extra` fingerprints), signed where keys say.
+    """Yield the chunks as one OpenPGP message to the partner and to `extra` fingerprints, signed with `keys.signing`.
 
     Ends only when gpg returned 0, created the signature with the expected key, and encrypted with AES-256 and
     integrity protection (MDC). Raises SealFailed, OutOfTime, or whatever `chunks` raises. However it ends, gpg, the
@@ -89,7 +89,7 @@ def seal(
                 extra_args=_options(compression),
             )
             output.put(Encryption.of(result.returncode, result.stderr))
-        except BaseException as error:  # noqa: BLE001  # carried to the consumer, who raises it
+        except BaseException as error:  # noqa: BLE001  # raised in the consumer's thread
             output.put(error)
 
     thread = background.start("encrypt", work)

@@ -1,4 +1,4 @@
-"""gpg's home directory for one run: private, short-lived, and gone afterwards however the run ends.
+"""gpg's home directory and process for one run: private, and removed afterwards however the run ends.
 
 python-gnupg drives the installed gpg; what it does not offer, a process that can be ended, is added here. What gpg
 says is read in `status`.
@@ -42,17 +42,16 @@ read -r _
 gpgconf --homedir "$home" --kill gpg-agent 2>/dev/null
 rm -rf -- "$home"
 """
-"""Makes the directory, then waits for the end of its input, which comes when this process closes it, exits or is
-killed; then cleans up. So there is no moment at which a directory exists that nobody will remove. The agent is all that
-gpg starts here; a card's daemon would end with it."""
+"""Makes the directory, waits for the end of its input, which comes when this process closes it, exits or is killed, and
+then cleans up. So no directory ever exists without a process that will remove it. gpg starts only its agent here."""
 
 
 @contextmanager
 def gnupghome() -> Iterator[Path]:
-    """A fresh directory that only this user may enter; agent and directory are gone when the block ends.
+    """A new directory that only this user may enter; gpg's agent and the directory are removed when the block ends.
 
-    The cleaning is done by a small child that waits for its standard input to end, so it happens on SIGKILL as well.
-    Raises SealFailed where gpg is not installed, or no directory can be made.
+    A small child process cleans up when its standard input ends, so it does after a SIGKILL too. Raises SealFailed
+    where gpg is not installed, or no directory can be made.
     """
     if shutil.which("gpg") is None or shutil.which("gpgconf") is None:
         raise SealFailed(
@@ -74,7 +73,7 @@ def gnupghome() -> Iterator[Path]:
         raise SealFailed(f"gpg's home cannot be made in {tempfile.gettempdir()}; is it full, or not writable?")
     home = Path(made)
     try:
-        # Else every new agent first measures how much hashing is bearable; the home outlives no run: little will do.
+        # Else each new agent first measures how much hashing takes 100 ms; this home lives for one run only.
         (home / "gpg-agent.conf").write_text("s2k-count 65536\n")
         yield home
     finally:
@@ -89,10 +88,10 @@ def gnupghome() -> Iterator[Path]:
 
 
 class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
-    """python-gnupg on one home, whose running process can be ended, and does not hang.
+    """python-gnupg on one home; its process can be killed, and does not hang.
 
-    Every call is given ANSWER_SECONDS; after that gpg is killed and SealFailed raised. Only one that `for_a_stream`
-    gave has no such limit: whoever feeds it calls `kill`.
+    Every call may take ANSWER_SECONDS; after that gpg is killed and SealFailed raised. A copy made by `for_a_stream`
+    has no such limit: its user calls `kill`.
     """
 
     def __init__(self, home: Path, buffer_size: int = 1 << 18) -> None:
@@ -105,7 +104,7 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         self.buffer_size = buffer_size
 
     def for_a_stream(self) -> Gpg:
-        """One on the same home for one stream, as `on_data` and the process belong to one; gpg is not asked anew."""
+        """A copy on the same home for one stream, with an `on_data` and a process of its own."""
         made = copy.copy(self)
         made._process = None
         made._streaming = True
@@ -152,13 +151,13 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         super()._read_data(*rest)
 
     def kill(self) -> None:
-        """End the running gpg at once: it must never complete a file over a source that died."""
+        """Kill the running gpg: it must never complete a file whose source failed."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
 
 def _widen(pipe: IO[bytes] | None) -> None:
-    """Let a pipe hold more: at 64 KiB, sleeping and waking at each filling takes a twelfth of a delivery's time."""
+    """Enlarge a pipe's buffer: with 64 KiB, waking up for each filling takes a twelfth of a delivery's time."""
     if pipe is not None:
-        with suppress(OSError):  # more than the system grants to one user: the pipe works as it is
+        with suppress(OSError):  # above the user's limit; the pipe works with its default size too
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)

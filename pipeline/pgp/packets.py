@@ -1,8 +1,8 @@
-"""OpenPGP framing, as far as one recipient's session-key packet must be left out of a stream; pure.
+"""Remove one recipient's session-key packet from an OpenPGP message; pure.
 
-A message to several recipients begins with one public-key encrypted session key packet (tag 1) for each, then comes
-the one encrypted data packet. Headers are read by RFC 9580, section 4.2, in both formats; whatever else stands in
-front, or a length that this module does not know, is refused.
+A message to several recipients begins with a public-key encrypted session key packet (tag 1) for each of them; the
+encrypted data packet follows. Packet headers are those of RFC 9580, section 4.2, in both formats; any other packet
+before the data, or another kind of length, is refused.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ LARGEST: Final = 4096
 
 
 def without_recipient(chunks: Iterable[bytes], key_ids: frozenset[str]) -> Generator[bytes, None, None]:
-    """The message without the session-key packets for `key_ids` (16 hexadecimal digits each, upper case).
+    """Yield the message without the session-key packet for one of `key_ids` (16 upper-case hexadecimal digits each).
 
-    Just one packet must match. The data packet passes through unread. Raises SealFailed where the stream does not
+    Exactly one packet must match. The data packet is passed on unread. Raises SealFailed where the stream does not
     begin as such a message does.
     """
     stream = iter(chunks)

@@ -1,11 +1,11 @@
-"""Open a sealed stream as the partner would, while it is being archived: gpg's success proves little, this proves all.
+"""Decrypt a sealed stream while it is being archived, as the partner will: proof that it can be read, and is signed.
 
-A second gpg, with a home of its own, holds only our public signing key and the private half of a throw-away key made
-for this run. The sealing gpg encrypts to the partner and to that key; what is archived and sent leaves the throw-away
-key's packet out, so the partner's file is a message to one recipient.
+A second gpg has a home of its own with our public signing key and the private half of a throw-away key that is made for
+this run. The stream is encrypted to the partner and to that key; the throw-away key's packet is removed from what is
+archived and sent, so that the partner's file has one recipient.
 
-python-gnupg pushes gpg's output to a callback, so its decryption runs in a thread; the sealed chunks are handed to it
-through a short queue, and the verdict is asked for when the stream has ended.
+python-gnupg pushes gpg's output to a callback, so it runs in a background thread; the sealed chunks go there through a
+short queue. The result is judged when the stream has ended.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ QUEUED: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Plaintext:
-    """What came out: digest, length, and the fingerprint of the key whose signature was good (None: unsigned)."""
+    """Digest and length of the decrypted content, and the fingerprint of the signer (None: unsigned)."""
 
     sha256: str
     size: int
@@ -38,7 +38,7 @@ class Plaintext:
 
 
 class Opener:
-    """Opens one sealed stream; `recipient` is the throw-away key that the stream must be encrypted to as well."""
+    """Decrypts one sealed stream. `recipient`, the throw-away key's fingerprint, must be among its recipients."""
 
     def __init__(self, gpg: Gpg, recipient: str, key_ids: frozenset[str], budget: Budget) -> None:
         self.recipient = recipient
@@ -51,7 +51,7 @@ class Opener:
         self._thread: threading.Thread | None = None
 
     def watching(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
-        """The same chunks; each is opened as well. Ends when gpg has seen the end. Raises OutOfTime, OpenedDiffers."""
+        """Yield the same chunks, decrypting each; ends once gpg has read all. Raises OutOfTime, OpenedDiffers."""
         thread = self._thread = background.start("reopen", self._work)
         try:
             for chunk in chunks:
@@ -64,7 +64,10 @@ class Opener:
             self.close()
 
     def plaintext(self, signers: tuple[str, ...]) -> Plaintext:
-        """What came out, signed by one of `signers` (empty: unsigned). Raises OpenedDiffers with gpg's reason."""
+        """What was decrypted; it must be signed by one of `signers`, or unsigned where there are none.
+
+        Raises OpenedDiffers with the reason.
+        """
         outcome = self._outcome[0] if self._outcome else None
         if isinstance(outcome, PipelineError):
             raise outcome
@@ -79,7 +82,7 @@ class Opener:
         return Plaintext(self._tally.sha256, self._tally.bytes, outcome.signer)
 
     def close(self) -> None:
-        """End gpg and the thread, however far they are."""
+        """End gpg and the background thread at once."""
         if self._thread is not None and self._thread.is_alive():
             self._gpg.kill()
             while self._thread.is_alive():
@@ -87,7 +90,7 @@ class Opener:
                 self._thread.join(0.01)
 
     def read(self, _size: int) -> bytes:
-        """The next sealed chunk, for gpg's feeding thread."""
+        """The next sealed chunk; python-gnupg calls it."""
         return self._input.get() or b""
 
     def _give(self, chunk: bytes | None) -> None:
@@ -95,7 +98,7 @@ class Opener:
             try:
                 self._input.put(chunk, timeout=min(1.0, self._budget.left()))
             except queue.Full:
-                if self._outcome:  # gpg stopped reading; its verdict tells why
+                if self._outcome:  # gpg stopped reading; the outcome says why
                     return
             else:
                 return
@@ -119,13 +122,13 @@ class Opener:
         try:
             result = self._gpg.decrypt_file(self, always_trust=True)
             self._outcome.append(Decryption.of(result.returncode, result.stderr))
-        except Exception as error:  # noqa: BLE001  # kept for the verdict
+        except Exception as error:  # noqa: BLE001  # raised by `plaintext`
             self._outcome.append(error)
 
 
 @contextmanager
 def opening(keys: Keyring, budget: Budget) -> Iterator[Opener]:
-    """An opener with a home and a throw-away key of its own; gone when the block ends. Raises SealFailed."""
+    """An opener with a home and a throw-away key of its own, removed when the block ends. Raises SealFailed."""
     with gnupghome() as home:
         gpg = Gpg(home)
         if keys.signing is not None:

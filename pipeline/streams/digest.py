@@ -1,4 +1,4 @@
-"""Bytes and SHA-256 of a stream, counted in passing and asked for afterwards."""
+"""Length and SHA-256 of a stream, computed while it passes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 
 
 class Tally:
-    """Watches one stream: `watching` passes every chunk on unchanged; `bytes` and `sha256` tell what has passed."""
+    """Length (`bytes`) and digest (`sha256`) of all chunks that have passed `watching` or `add`."""
 
     def __init__(self) -> None:
         self.bytes = 0
         self._hash = hashlib.sha256()
 
     def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks."""
+        """Yield the same chunks."""
         for chunk in chunks:
             self.add(chunk)
             yield chunk
@@ -31,7 +31,7 @@ class Tally:
 
 
 class PieceDigests:
-    """SHA-256 of every `size` bytes of a stream, so that a later reader can check each piece before using it."""
+    """SHA-256 of each piece of `size` bytes of a stream, so that a reader can check a piece before using it."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -40,7 +40,7 @@ class PieceDigests:
         self._filled = 0
 
     def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks."""
+        """Yield the same chunks."""
         for chunk in chunks:
             view = memoryview(chunk)
             while view:
@@ -59,5 +59,5 @@ class PieceDigests:
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """One digest a piece, the last one shorter, in order; none for an empty stream."""
+        """The digest of each piece, in order, the last piece being shorter; none for an empty stream."""
         return (*self._done, self._hash.hexdigest()) if self._filled else tuple(self._done)

@@ -1,4 +1,4 @@
-"""How far a delivery is, told in passing to whoever watches: the command line does, the function does not."""
+"""Progress of a delivery, reported while its data passes: shown by the command line, ignored by the function."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ S = TypeVar("S", bound=Sized)
 
 
 def unobserved(_: Measure, __: int, ___: int | None) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""
 
 
 def telling(items: Iterable[S], measure: Measure, total: int | None, observe: Observe) -> Iterator[S]:
-    """The same items; the length of each is told before it is passed on."""
+    """Yield the same items; the length of each is reported before it is passed on."""
     for item in items:
         observe(measure, len(item), total)
         yield item
