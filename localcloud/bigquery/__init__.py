@@ -13,12 +13,13 @@ Where it differs from the real service:
 - No STRUCT, GEOGRAPHY, INTERVAL or RANGE columns, no routines, no legacy SQL, no copy or extract jobs, no loads from
   Cloud Storage, no transactions of several statements, no ALTER TABLE beyond ADD COLUMN and SET OPTIONS.
 - A JSON number too long for a double is refused by load jobs into NUMERIC: send a string.
-- Partitioning and clustering are kept and told, and have no effect. Bytes are those of the columns read, over all rows.
+- Bytes are counted by columns and partitions as README.md says; clustering has no effect.
 - Query results are kept for 24 hours, and the latest thousand of them. Nobody is asked for credentials.
 - Rows that were changed are never cleaned up while their table exists: time travel reads them.
 - `POST /_faults` (see `faults`).
 
 From the wire inwards: `rest` (`wire`, `rest_*`, `uploads`, `cells`) and `storage_read` (`messages`) -> `service`
-(`jobs`, `anonymous`, `writes`, `load`) -> `statements` (`query`, `dml`, `merge`, `ddl`) -> `scope` and `dialect`
-(`macros`, `parameters`, `information_schema`) -> `warehouse` (`catalog`, `changes`, `ledger`, `clock`).
+(`jobs`, `anonymous`, `writes`, `load`) -> `statements` (`query`, `dml`, `merge`, `ddl`; for bytes `reads`,
+`partitions`, `sizes`) -> `scope` and `dialect` (`macros`, `parameters`, `information_schema`) -> `warehouse`
+(`catalog`, `changes`, `ledger`, `clock`).
 """

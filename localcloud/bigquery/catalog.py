@@ -69,7 +69,6 @@ class Generation:
     number: int
     fields: tuple[Field, ...]
     commits: list[Commit] = field(default_factory=list)
-    text_widths: dict[str, float] = field(default_factory=dict)
 
     @property
     def physical(self) -> str:

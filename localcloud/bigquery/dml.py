@@ -47,6 +47,13 @@ def target(tree: exp.Expr) -> exp.Table:
     return table
 
 
+def rewrites(tree: exp.Expr) -> bool:
+    """Whether the statement changes or removes rows that are there, which costs their bytes once more."""
+    if isinstance(tree, exp.Merge):
+        return any(not isinstance(when.args["then"], exp.Insert) for when in tree.args["whens"].expressions)
+    return isinstance(tree, exp.Update | exp.Delete)
+
+
 def insert(tree: exp.Insert, change: Change, scope: Scope) -> Affected:
     fields = change.generation.fields
     columns = [one.name for one in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []

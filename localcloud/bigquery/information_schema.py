@@ -10,6 +10,7 @@ import pyarrow as pa
 from .catalog import Table, TableRef
 from .clock import millis
 from .errors import not_found, not_served
+from .sizes import logical_bytes
 from .warehouse import Warehouse
 
 PREFIX = "INFORMATION_SCHEMA."
@@ -45,10 +46,14 @@ def _rows(table: Table) -> int:
     return table.snapshot().count if table.view is None else 0
 
 
-def _bytes(table: Table) -> int:
-    """By the widths known so far: without looking at texts that no query has read yet."""
-    widths = table.live.text_widths if table.view is None else {}
-    return int(_rows(table) * sum(field.scalar.width or widths.get(field.name, 2) for field in table.fields))
+def _bytes(warehouse: Warehouse, table: Table) -> int:
+    if table.view is not None:
+        return 0
+    cursor = warehouse.cursor()
+    try:
+        return logical_bytes(table.snapshot(), None, cursor)
+    finally:
+        cursor.close()
 
 
 def _schemata(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
@@ -88,7 +93,7 @@ def _storage(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
 def _legacy(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
     for table in _tables(warehouse, ref):
         times = int(millis(table.created)), int(millis(table.modified))
-        yield *table.ref, *times, _rows(table), _bytes(table), 1 if table.view is None else 2
+        yield *table.ref, *times, _rows(table), _bytes(warehouse, table), 1 if table.view is None else 2
 
 
 Rows = Callable[[Warehouse, TableRef], Iterator[tuple[Any, ...]]]

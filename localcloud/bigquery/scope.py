@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import duckdb
+import pyarrow as pa
 from sqlglot import exp
 
 from . import dialect, information_schema
 from .catalog import DatasetRef, Snapshot, TableRef
 from .changes import Change
-from .errors import BigQueryError, invalid_query, not_served
+from .errors import invalid_query, not_served
 from .results import Rows, register
-from .sizes import billed, logical_bytes
 from .warehouse import Warehouse
 
 NOW: dict[type[exp.Expr], str] = {
@@ -41,8 +41,6 @@ class Scope:
     anonymous: Callable[[TableRef], Rows | None]
     maximum_bytes: int | None = None
     snapshots: dict[TableRef, Snapshot] = field(default_factory=dict)
-    columns: set[str] = field(default_factory=set)
-    everything: bool = False
     bignumeric: bool = False
     only_tables: bool = True
 
@@ -50,11 +48,14 @@ class Scope:
         """The same statement seen from a change: its connection, and the tables as they are under its lock."""
         return replace(self, cursor=change.cursor, now=change.now, positional=list(self.positional), only_tables=True)
 
+    def again(self) -> Scope:
+        """The same view for another walk over the same statement."""
+        return replace(self, positional=list(self.positional), snapshots={})
+
     def bind(self, tree: exp.Expr) -> exp.Expr:
         """The tree with values for parameters and clocks, and snapshots for tables; for `dialect.duckdb`."""
         holder = exp.Paren(this=tree)
-        self._values(holder)
-        self._note_columns(holder)
+        self.values(holder)
         simple = len(list(holder.find_all(exp.Query))) == 1
         ctes = {cte.alias.lower() for cte in holder.find_all(exp.CTE)}
         for table in list(holder.find_all(exp.Table)):
@@ -64,7 +65,6 @@ class Scope:
                 table.replace(self._source(table))
         if simple:
             self._note_types(holder)
-        self._check_bytes()
         bound: exp.Expr = holder.this
         bound.pop()
         return bound
@@ -85,19 +85,8 @@ class Scope:
             return TableRef(*parts)
         raise invalid_query(f'Table "{table.name}" must be qualified with a dataset (e.g. dataset.table).')
 
-    @property
-    def bytes_processed(self) -> int:
-        """Logical bytes of the named columns over all rows of the tables read, as BigQuery bills them."""
-        wanted = None if self.everything else self.columns
-        return sum(logical_bytes(snapshot, wanted, self.cursor) for snapshot in self.snapshots.values())
-
-    def _check_bytes(self) -> None:
-        if self.maximum_bytes is not None and billed(self.bytes_processed) > self.maximum_bytes:
-            needed = f"{billed(self.bytes_processed)} or higher required."
-            text = f"Query exceeded limit for bytes billed: {self.maximum_bytes}. {needed}"
-            raise BigQueryError(400, "bytesBilledLimitExceeded", text)
-
-    def _values(self, tree: exp.Expr) -> None:
+    def values(self, tree: exp.Expr) -> None:
+        """Put values where parameters and clocks stand, below `tree`."""
         for node in list(tree.find_all(exp.Parameter, exp.Placeholder, *NOW)):
             if isinstance(node, exp.Placeholder):
                 node.replace(self._next_positional())
@@ -115,11 +104,6 @@ class Scope:
             raise invalid_query("Query parameter not found for a positional placeholder")
         return self.positional.pop(0).copy()
 
-    def _note_columns(self, tree: exp.Expr) -> None:
-        self.columns |= {column.name.lower() for column in tree.find_all(exp.Column)}
-        for star in tree.find_all(exp.Star):
-            self.everything |= not isinstance(star.parent, exp.Count)
-
     def _note_types(self, tree: exp.Expr) -> None:
         """Tell the translation the types of the columns, where no subquery can have given a name another meaning."""
         kinds: dict[str, set[str | None]] = {}
@@ -130,39 +114,46 @@ class Scope:
             if len(kinds.get(node.name.lower(), ())) == 1:
                 node.meta["bigquery"] = next(iter(kinds[node.name.lower()]))
 
-    def _source(self, table: exp.Table) -> exp.Expr:
+    def find(self, table: exp.Table) -> Snapshot | exp.Query | pa.Table | Rows:
+        """What a table expression names: a snapshot, a view's query, INFORMATION_SCHEMA, or a query's result."""
         beyond = [key for key, value in table.args.items() if value and key not in PLAIN_TABLE]
         if beyond:
             raise not_served(f"{', '.join(beyond)} on a table")
+        ref = self.reference(table)
+        if information_schema.names(ref):
+            return information_schema.view(self.warehouse, ref)
+        rows = self.anonymous(ref)
+        if rows is not None:
+            return rows
         version = table.args.get("version")
         at = self._instant(version.expression) if version is not None else None
+        found = self.warehouse.table(ref)
+        if found.view is None:
+            return self.warehouse.snapshot(ref, at or self.now)
+        if at is not None:
+            raise invalid_query(f"FOR SYSTEM_TIME AS OF is not supported on the view {ref}")
+        inner = dialect.statements(found.view)[0]
+        assert isinstance(inner, exp.Query)
+        return inner
+
+    def _source(self, table: exp.Table) -> exp.Expr:
         alias = table.alias or table.name
         if alias.upper().startswith("INFORMATION_SCHEMA.") or ".INFORMATION_SCHEMA." in alias.upper():
             alias = table.name.split(".")[-1]
-        source = exp.Var(this=self._relation(table, at))
+        source = exp.Var(this=self._relation(self.find(table)))
         return exp.Subquery(this=source, alias=exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
 
-    def _relation(self, table: exp.Table, at: datetime | None) -> str:
+    def _relation(self, found: Snapshot | exp.Query | pa.Table | Rows) -> str:
         """A SELECT without its parentheses."""
-        ref = self.reference(table)
-        if information_schema.names(ref):
-            self.only_tables = False
-            return f"SELECT * FROM {register(self.cursor, information_schema.view(self.warehouse, ref))}"
-        rows = self.anonymous(ref)
-        if rows is not None:
-            self.only_tables = False
-            return f"SELECT * FROM {rows.relation(self.cursor)}"
-        found = self.warehouse.table(ref)
-        if found.view is not None:
-            if at is not None:
-                raise invalid_query(f"FOR SYSTEM_TIME AS OF is not supported on the view {ref}")
-            self.only_tables = False
-            inner = dialect.statements(found.view)[0]
-            return self.sql(inner)
-        snapshot = self.warehouse.snapshot(ref, at or self.now)
-        self.snapshots[ref] = snapshot
-        self.bignumeric |= any(column.type == "BIGNUMERIC" for column in snapshot.fields)
-        return snapshot.sql()[1:-1]
+        if isinstance(found, Snapshot):
+            self.snapshots[found.ref] = found
+            self.bignumeric |= any(column.type == "BIGNUMERIC" for column in found.fields)
+            return found.sql()[1:-1]
+        self.only_tables = False
+        if isinstance(found, exp.Query):
+            return self.sql(found)
+        name = register(self.cursor, found) if isinstance(found, pa.Table) else found.relation(self.cursor)
+        return f"SELECT * FROM {name}"
 
     def _instant(self, expression: exp.Expr) -> datetime:
         """The value of a constant timestamp expression; a literal, the usual one, without asking DuckDB."""

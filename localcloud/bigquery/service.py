@@ -18,7 +18,6 @@ from .faults import Faults
 from .fields import Field
 from .jobs import Job, Jobs
 from .scope import Scope
-from .sizes import billed
 from .warehouse import Warehouse
 from .writes import Writer
 
@@ -101,8 +100,8 @@ class Service:
 def _statistics(outcome: statements.Outcome, fields: tuple[Field, ...]) -> dict[str, Any]:
     query: dict[str, Any] = {
         "statementType": outcome.statement_type,
-        "totalBytesProcessed": str(outcome.bytes),
-        "totalBytesBilled": str(billed(outcome.bytes)),
+        "totalBytesProcessed": str(outcome.bill.processed),
+        "totalBytesBilled": str(outcome.bill.billed),
         "totalSlotMs": "1",
         "cacheHit": False,
         "referencedTables": [ref.api for ref in outcome.tables],
@@ -116,4 +115,4 @@ def _statistics(outcome: statements.Outcome, fields: tuple[Field, ...]) -> dict[
     if outcome.ddl_target is not None:
         query["ddlTargetTable"] = outcome.ddl_target.api
         query["ddlOperationPerformed"] = "CREATE" if outcome.statement_type.startswith("CREATE") else "ALTER"
-    return {"query": query, "totalBytesProcessed": str(outcome.bytes), "totalSlotMs": "1"}
+    return {"query": query, "totalBytesProcessed": str(outcome.bill.processed), "totalSlotMs": "1"}

@@ -1,32 +1,69 @@
-"""How many logical bytes a read is billed for."""
+"""Logical bytes of rows, and what is billed for reading them: https://cloud.google.com/bigquery/pricing#data."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
 from . import single
 from .catalog import Snapshot, quote
+from .fields import Field
 
 SAMPLE = 10_000
 MEGABYTE = 2**20
+LEAST_MEGABYTES = 10
 
 
-def logical_bytes(snapshot: Snapshot, wanted: set[str] | None, cursor: duckdb.DuckDBPyConnection) -> int:
-    """Rows times widths of the `wanted` columns (lower case; None: all), by https://cloud.google.com/bigquery/pricing#data.
+def logical_bytes(
+    snapshot: Snapshot, wanted: set[str] | None, cursor: duckdb.DuckDBPyConnection, where: str = ""
+) -> int:
+    """Bytes of the `wanted` columns (lower case; None: all) over the rows that satisfy a DuckDB condition.
 
-    Texts count two bytes and their length, which is the average of the first ten thousand rows.
+    Exact up to ten thousand rows; beyond that the average of the first ten thousand stands for all.
     """
-    rows = snapshot.count
     fields = [field for field in snapshot.fields if wanted is None or field.name.lower() in wanted]
-    widths = snapshot.generation.text_widths
-    unknown = [field.name for field in fields if field.scalar.width is None and field.name not in widths]
-    if unknown and rows:
-        averages = ", ".join(f"avg(strlen(CAST({quote(name)} AS VARCHAR)))" for name in unknown)
-        found = single.row(cursor, f"SELECT {averages} FROM (FROM {snapshot.generation.physical} LIMIT {SAMPLE})")
-        widths.update(zip(unknown, (2 + (value or 0) for value in found), strict=True))
-    return int(rows * sum(field.scalar.width or widths.get(field.name, 2) for field in fields))
+    if not fields:
+        return 0
+    source = snapshot.sql() + (f" WHERE {where}" if where else "")
+    widths = " + ".join(f"coalesce(sum({_width(field)}), 0)" for field in fields)
+    columns = ", ".join(quote(field.name) for field in fields)
+    sample = f"(SELECT {columns} FROM {source} LIMIT {SAMPLE})"
+    rows, size = single.row(cursor, f"SELECT count(*), {widths} FROM {sample}")
+    if rows == SAMPLE:
+        total = single.row(cursor, f"SELECT count(*) FROM {source}")[0] if where else snapshot.count
+        return int(size) * int(total) // SAMPLE
+    return int(size)
 
 
-def billed(processed: int) -> int:
-    """Bytes billed: whole megabytes, ten at least where anything is read (https://cloud.google.com/bigquery/pricing)."""
-    return max(10, -(-processed // MEGABYTE)) * MEGABYTE if processed else 0
+def billed(processed: Iterable[int]) -> int:
+    """Bytes billed for tables of so many bytes: 10 MB at least for each and for all, whole megabytes for all.
+
+    https://cloud.google.com/bigquery/pricing#on_demand_pricing. A table of which nothing is read costs nothing.
+    """
+    least = LEAST_MEGABYTES * MEGABYTE
+    total = sum(max(size, least) for size in processed if size)
+    return -(-total // MEGABYTE) * MEGABYTE
+
+
+def schema_bytes(fields: Sequence[Field]) -> int:
+    """What a row takes where nobody looks: for the estimates of the Storage Read API."""
+    return sum(field.scalar.width or 16 for field in fields)
+
+
+def _width(field: Field) -> str:
+    """Bytes of one value as a DuckDB expression; null counts nothing."""
+    name = quote(field.name)
+    if field.mode != "REPEATED":
+        return _value(field, name)
+    one = _value(field, "one")
+    return f"list_sum(list_transform({name}, lambda one: {one}))"
+
+
+def _value(field: Field, value: str) -> str:
+    if field.scalar.width is not None:
+        return f"CASE WHEN {value} IS NULL THEN 0 ELSE {field.scalar.width} END"
+    if field.type == "BYTES":
+        return f"2 + octet_length({value})"
+    text = value if field.type == "STRING" else f"CAST({value} AS VARCHAR)"
+    return f"2 + strlen({text})"

@@ -14,6 +14,7 @@ from .dml import Affected
 from .errors import from_duckdb, not_served
 from .fields import Field
 from .merge import merge
+from .reads import NOTHING, Bill, bill
 from .scope import Scope
 
 DML: dict[type[exp.Expr], str] = {
@@ -27,10 +28,10 @@ DML: dict[type[exp.Expr], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`rows` is None for statements without a result; `bytes` is what would be billed."""
+    """`rows` is None for statements without a result."""
 
     statement_type: str
-    bytes: int = 0
+    bill: Bill = NOTHING
     rows: results.Rows | None = None
     affected: Affected | None = None
     ddl_target: TableRef | None = None
@@ -41,28 +42,30 @@ def execute(trees: list[exp.Expr], scope: Scope, scratch: Path) -> Outcome:
     """Run a query or a script; a script's outcome is that of its last statement."""
     if len(trees) == 1:
         return _guarded(trees[0], scope, scratch)
-    outcome, bytes_processed = Outcome("SCRIPT"), 0
+    outcome, bills = Outcome("SCRIPT"), NOTHING
     variables: dict[str, exp.Expr] = {}
     for tree in trees:
-        scope = replace(scope, now=scope.warehouse.clock.tick(), snapshots={}, columns=set(), everything=False)
+        scope = replace(scope, now=scope.warehouse.clock.tick(), snapshots={})
         tree = _with_variables(tree, variables)
         if isinstance(tree, exp.Declare | exp.Set):
             variables |= _assigned(tree, variables, scope)
             continue
         outcome = _guarded(tree, scope, scratch)
-        bytes_processed += outcome.bytes
-    return replace(outcome, statement_type="SCRIPT", bytes=bytes_processed)
+        bills = bills.plus(outcome.bill)
+    return replace(outcome, statement_type="SCRIPT", bill=bills)
 
 
 def dry_run(trees: list[exp.Expr], scope: Scope) -> tuple[Outcome, tuple[Field, ...]]:
-    """What a statement would read and give. Only a query is planned in full; of others the tables are looked up."""
+    """What a statement would read and give. Only a query is planned in full."""
     tree, fields = trees[0], tuple[Field, ...]()
     try:
+        cost = bill(tree, scope.again())
         if isinstance(tree, exp.Query):
             _, fields, _ = query.plan(tree, scope)
-        else:
-            scope.bind(tree.copy())
-        return Outcome(_kind(trees[0]), scope.bytes_processed, tables=tuple(scope.snapshots)), fields
+        tables = tuple(scope.snapshots)
+        if type(tree) in DML:
+            tables = (scope.warehouse.table(scope.reference(dml.target(tree))).ref,)
+        return Outcome(_kind(trees[0]), cost, tables=tables), fields
     except duckdb.Error as error:
         raise from_duckdb(error) from error
 
@@ -76,11 +79,12 @@ def _guarded(tree: exp.Expr, scope: Scope, scratch: Path) -> Outcome:
 
 def _execute(tree: exp.Expr, scope: Scope, scratch: Path) -> Outcome:
     kind = _kind(tree)
-    if isinstance(tree, exp.Query):
-        rows = query.run(tree, scope, scratch)
-        return Outcome(kind, scope.bytes_processed, rows, tables=tuple(scope.snapshots))
     if type(tree) in DML:
         return _change(tree, kind, scope)
+    cost = bill(tree, scope.again())
+    if isinstance(tree, exp.Query):
+        rows = query.run(tree, scope, scratch)
+        return Outcome(kind, cost, rows, tables=tuple(scope.snapshots))
     made: TableRef | None = None
     if isinstance(tree, exp.Create):
         made = ddl.create(tree, scope)
@@ -89,7 +93,7 @@ def _execute(tree: exp.Expr, scope: Scope, scratch: Path) -> Outcome:
     else:
         assert isinstance(tree, exp.Alter)
         made = ddl.alter(tree, scope)
-    return Outcome(kind, scope.bytes_processed, ddl_target=made, tables=tuple(scope.snapshots))
+    return Outcome(kind, cost, ddl_target=made, tables=tuple(scope.snapshots))
 
 
 def _change(tree: exp.Expr, kind: str, scope: Scope) -> Outcome:
@@ -101,6 +105,7 @@ def _change(tree: exp.Expr, kind: str, scope: Scope) -> Outcome:
             return Outcome(kind, affected=Affected(deleted=old.count), tables=(ref,))
     with scope.warehouse.change(ref) as change:
         inner = scope.inside(change)
+        cost = bill(tree, inner.again())
         if isinstance(tree, exp.Insert):
             affected = dml.insert(tree, change, inner)
         elif isinstance(tree, exp.Delete):
@@ -110,7 +115,7 @@ def _change(tree: exp.Expr, kind: str, scope: Scope) -> Outcome:
         else:
             assert isinstance(tree, exp.Merge)
             affected = merge(tree, table, change, inner)
-        return Outcome(kind, inner.bytes_processed, affected=affected, tables=tuple(inner.snapshots))
+        return Outcome(kind, cost, affected=affected, tables=tuple(inner.snapshots))
 
 
 def _kind(tree: exp.Expr) -> str:

@@ -22,6 +22,7 @@ from .errors import BigQueryError, from_duckdb, invalid, not_found, not_served
 from .faults import Fault
 from .kept import Kept
 from .service import Service
+from .sizes import schema_bytes
 
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryRead"
 CODES = {
@@ -131,7 +132,7 @@ class StorageRead(grpc.GenericRpcHandler):  # type: ignore[misc]
             data_format=ARROW,
             read_options=wanted.read_options,
             estimated_row_count=rows.count,
-            estimated_total_bytes_scanned=rows.count * sum(field.scalar.width or 16 for field in rows.fields),
+            estimated_total_bytes_scanned=rows.count * schema_bytes(rows.fields),
         )
         session.arrow_schema.serialized_schema = _schema(rows)
         session.expire_time.FromDatetime(datetime.now(UTC) + timedelta(hours=SESSION_HOURS))
