@@ -17,13 +17,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from localcloud.cloud import PROJECT
+from localcloud.dbt import build
+from localcloud.deployment import DATASET, TOPIC, LocalDeployment, local_deployment
 from localcloud.function import Function
 from localcloud.opened import Opened, open_files
 from localcloud.rawdata import raw_rows
-from localcloud.world import DATASET, PROJECT, TOPIC, World, world
+from localcloud.warehouses import LocalBigQuery
 from pipeline.window import HOUR, Window, rfc3339
-from tests.dbt.local import build
-from tests.dbt.warehouses import LocalBigQuery
 
 MOVEMENTS: Final = 4_000
 """New payments and transactions an hour, about."""
@@ -43,7 +44,7 @@ console = Console(highlight=False)
 
 
 @dataclass(frozen=True)
-class Told:
+class EventsSince:
     """Events of the function since a moment."""
 
     function: Function
@@ -62,18 +63,18 @@ def main() -> int:
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="pspp-demo-") as root,
-        world(Path(root), pgp_algorithm="rsa3072", tables=False) as local,
+        local_deployment(Path(root), pgp_algorithm="rsa3072", tables=False) as deployment,
     ):
         console.print(
             f"The local cloud is up ({time.monotonic() - began:.1f} s); keys, secrets, buckets, topics are made."
         )
-        function = local.function().start()
+        function = deployment.function().start()
         try:
-            local.subscribe(function)
+            deployment.subscribe(function)
             latest = Window.last_full_hour_before(datetime.now(UTC))
-            good = _two_hours(local, function, latest) and _once_more(local, function, latest)
+            good = _two_hours(deployment, function, latest) and _once_more(deployment, function, latest)
             if stay and good:
-                _stay(local, function)
+                _stay(deployment, function)
         except KeyboardInterrupt:
             return 0
         finally:
@@ -83,15 +84,15 @@ def main() -> int:
     return 0 if good else 1
 
 
-def _two_hours(local: World, function: Function, latest: Window) -> bool:
+def _two_hours(deployment: LocalDeployment, function: Function, latest: Window) -> bool:
     """Raw rows, dbt, a message, files: the first hour by a window, the second by the scheduler's message."""
     first = Window(latest.start - HOUR, latest.start)
     console.print(f"\n[bold]First hour[/], {first.start:%Y-%m-%d %H:%M} UTC")
-    _build(local, 0, first)
-    good = _deliver(local, function, first, _naming(first), "support's message with a window")
+    _build(deployment, 0, first)
+    good = _deliver(deployment, function, first, _naming(first), "support's message with a window")
     console.print(f"\n[bold]Second hour[/], {latest.start:%H:%M} UTC: new raw rows, some about what was sent before")
-    _build(local, 1, latest)
-    return good and _deliver(local, function, latest, _hourly(latest), "the scheduler's hourly message")
+    _build(deployment, 1, latest)
+    return good and _deliver(deployment, function, latest, _hourly(latest), "the scheduler's hourly message")
 
 
 def _naming(window: Window) -> str:
@@ -103,14 +104,17 @@ def _hourly(window: Window) -> str:
     return "{}" if Window.last_full_hour_before(datetime.now(UTC)) == window else _naming(window)
 
 
-def _build(local: World, hour: int, window: Window) -> None:
+def _build(deployment: LocalDeployment, hour: int, window: Window) -> None:
     """New raw rows, and dbt over all of them, as if it ran two minutes after the hour."""
-    warehouse = LocalBigQuery(local.services["bigquery"].ready["rest"], PROJECT, DATASET)
+    warehouse = LocalBigQuery(deployment.cloud.services["bigquery"].ready["rest"], PROJECT, DATASET)
     raw = raw_rows(seed=0, hour=hour, rows=MOVEMENTS, start=window.start - hour * HOUR)
     warehouse.load(raw)
     began = time.monotonic()
     build(warehouse, now=window.end + timedelta(minutes=2))
-    counts = {name: local.tables.sql(f"SELECT COUNT(*) FROM `{local.tables.name}.{name}`")[0][0] for name in DATASETS}
+    counts = {
+        name: deployment.tables.sql(f"SELECT COUNT(*) FROM `{deployment.tables.name}.{name}`")[0][0]
+        for name in DATASETS
+    }
     inside = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     console.print(
         f"  {sum(frame.height for frame in raw.values()):,} raw rows loaded, dbt built "
@@ -118,40 +122,40 @@ def _build(local: World, hour: int, window: Window) -> None:
     )
 
 
-def _deliver(local: World, function: Function, window: Window, message: str, whose: str) -> bool:
-    told = Told(function, len(list(function.events())))
+def _deliver(deployment: LocalDeployment, function: Function, window: Window, message: str, whose: str) -> bool:
+    events_since = EventsSince(function, len(list(function.events())))
     console.print(f"  {whose} is published: [bold]{message}[/]")
-    local.publish(message.encode())
-    finished = _watch(told, ("delivery.completed", "delivery.empty"), len(DATASETS))
-    opened = open_files(local, window)
-    _show(told, opened)
+    deployment.publish(message.encode())
+    finished = _watch(events_since, ("delivery.completed", "delivery.empty"), len(DATASETS))
+    opened = open_files(deployment, window)
+    _show(events_since, opened)
     return finished and bool(opened) and all(one.identical for one in opened.values())
 
 
-def _once_more(local: World, function: Function, window: Window) -> bool:
-    told = Told(function, len(list(function.events())))
-    before = {path: path.stat().st_mtime_ns for path in local.received()}
+def _once_more(deployment: LocalDeployment, function: Function, window: Window) -> bool:
+    events_since = EventsSince(function, len(list(function.events())))
+    before = {path: path.stat().st_mtime_ns for path in deployment.received()}
     console.print("\n[bold]The same message again[/]")
-    local.publish(_hourly(window).encode())
-    finished = _watch(told, ("delivery.unchanged", "delivery.empty"), len(DATASETS))
-    untouched = before == {path: path.stat().st_mtime_ns for path in local.received()}
+    deployment.publish(_hourly(window).encode())
+    finished = _watch(events_since, ("delivery.unchanged", "delivery.empty"), len(DATASETS))
+    untouched = before == {path: path.stat().st_mtime_ns for path in deployment.received()}
     console.print("  Nothing was done twice." if untouched else "[red]A file at the partner was touched.[/]")
-    return finished and untouched and not told.named("upload.started")
+    return finished and untouched and not events_since.named("upload.started")
 
 
-def _watch(told: Told, ends: tuple[str, ...], count: int) -> bool:
+def _watch(events_since: EventsSince, ends: tuple[str, ...], count: int) -> bool:
     end = time.monotonic() + PATIENCE
     shown = 0
     while time.monotonic() < end:
-        events = told.named(*SHOWN, "run.failed", "message.rejected")
+        events = events_since.named(*SHOWN, "run.failed", "message.rejected")
         for event in events[shown:]:
             console.print("  " + _line(event))
         shown = len(events)
-        if len(told.named(*ends)) >= count:
+        if len(events_since.named(*ends)) >= count:
             return True
         time.sleep(0.05)
     console.print(f"[red]{ends[0]} did not come within {PATIENCE:.0f} s; the function's log says:[/]")
-    console.print("\n".join(told.function.log.read_text(errors="replace").splitlines()[-20:]))
+    console.print("\n".join(events_since.function.log.read_text(errors="replace").splitlines()[-20:]))
     return False
 
 
@@ -163,10 +167,10 @@ def _line(event: dict[str, Any]) -> str:
     return f"{event['event']:<20} {event.get('dataset', ''):<13} {', '.join(figures + trouble)}"
 
 
-def _show(told: Told, opened: dict[str, Opened]) -> None:
+def _show(events_since: EventsSince, opened: dict[str, Opened]) -> None:
     table = Table("dataset", "rows", "bytes", "seconds", "archived under", "the partner sees", "with the partner's key")
     for name, one in opened.items():
-        seal, upload = (_of(told, event, name) for event in ("seal.completed", "upload.completed"))
+        seal, upload = (_of(events_since, event, name) for event in ("seal.completed", "upload.completed"))
         table.add_row(
             name,
             f"{one.rows:,}",
@@ -179,12 +183,12 @@ def _show(told: Told, opened: dict[str, Opened]) -> None:
     console.print(table)
 
 
-def _of(told: Told, event: str, dataset: str) -> dict[str, Any]:
-    return next((one for one in told.named(event) if one.get("dataset") == dataset), {})
+def _of(events_since: EventsSince, event: str, dataset: str) -> dict[str, Any]:
+    return next((one for one in events_since.named(event) if one.get("dataset") == dataset), {})
 
 
-def _stay(local: World, function: Function) -> None:
-    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in local.environment().items())
+def _stay(deployment: LocalDeployment, function: Function) -> None:
+    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in deployment.environment().items())
     hour = Window.last_full_hour_before(datetime.now(UTC))
     message = json.dumps({"window": {"start": rfc3339(hour.start), "end": rfc3339(hour.end)}, "resend": True})
     console.print("\nEverything stays up until Ctrl-C. Settings of this cloud, for the operator's commands:\n")
@@ -192,7 +196,7 @@ def _stay(local: World, function: Function) -> None:
     console.print(f"\nPublish a message by hand, from another terminal with these settings (topic {TOPIC}):\n")
     console.print(f"{sys.executable} -m localcloud.publish {shlex.quote(message)}", soft_wrap=True)
     console.print(
-        f"\nWarehouse {PROJECT}.{DATASET}; the partner's files: {local.files}; the function's log: {function.log}"
+        f"\nWarehouse {PROJECT}.{DATASET}; the partner's files: {deployment.files}; the function's log: {function.log}"
     )
     for event_ in _forever(function):
         if event_["event"] in SHOWN or event_["severity"] not in ("INFO", "DEBUG"):

@@ -1,6 +1,6 @@
 """What the partner makes of its files: opened with its key by gpg, read by DuckDB, held against the warehouse.
 
-Nothing of `pipeline/` is used but the contract: this is how a stranger would check our word.
+Nothing of `pipeline/` is used but the contract: this is how a stranger would check our claims.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 from google.cloud import bigquery
 
 from localcloud import keys
-from localcloud.world import World
+from localcloud.deployment import LocalDeployment
 from pipeline.contracts.dataset import Dataset
 from pipeline.window import Window
 
@@ -70,25 +70,25 @@ def decrypt(home: Path, file: Path, signer: str) -> bytes:
     return done.stdout
 
 
-def open_files(local: World, window: Window) -> dict[str, Opened]:
+def open_files(deployment: LocalDeployment, window: Window) -> dict[str, Opened]:
     """Every file of the window that lies at the partner, by dataset."""
     found: dict[str, Opened] = {}
-    with partner_home(local.partner_key, local.signing_key) as home:
-        for name, dataset in local.datasets.items():
-            for file in local.received():
+    with partner_home(deployment.cloud.partner_key, deployment.cloud.signing_key) as home:
+        for name, dataset in deployment.datasets.items():
+            for file in deployment.received():
                 if file.name.startswith(f"{name}_{window.start:%Y%m%dT%H%M%SZ}_"):
-                    found[name] = _opened(local, home, dataset, file, window)
+                    found[name] = _opened(deployment, home, dataset, file, window)
     return found
 
 
-def _opened(local: World, home: Path, dataset: Dataset, file: Path, window: Window) -> Opened:
+def _opened(deployment: LocalDeployment, home: Path, dataset: Dataset, file: Path, window: Window) -> Opened:
     folder = f"{dataset.name}/{window.start:%Y/%m/%d/%H%M}/r1/"
     try:
-        content = decrypt(home, file, local.signing_key.fingerprint)
+        content = decrypt(home, file, deployment.cloud.signing_key.fingerprint)
     except ValueError as error:
         return Opened(file, folder, 0, False, f"does not open: {error}")
     theirs = read_csv(content, dataset)
-    ours = in_warehouse(local, dataset, window)
+    ours = in_warehouse(deployment, dataset, window)
     same = sorted(theirs, key=str) == sorted(ours, key=str)
     return Opened(file, folder, len(theirs), same, "identical" if same else "differs from the warehouse")
 
@@ -106,7 +106,9 @@ def read_csv(content: bytes, dataset: Dataset) -> list[tuple[str | None, ...]]:
         return duckdb.connect().execute(f"SELECT * FROM {reader}").fetchall()
 
 
-def in_warehouse(local: World, dataset: Dataset, window: Window, at: str = "") -> list[tuple[str | None, ...]]:
+def in_warehouse(
+    deployment: LocalDeployment, dataset: Dataset, window: Window, at: str = ""
+) -> list[tuple[str | None, ...]]:
     """The rows that should have been sent, as text, worked out in SQL alone; `at` is a past instant to look from."""
     instant = f"FOR SYSTEM_TIME AS OF TIMESTAMP '{at}' " if at else ""
     text = {
@@ -118,8 +120,8 @@ def in_warehouse(local: World, dataset: Dataset, window: Window, at: str = "") -
     columns = ", ".join(
         text.get(column.type, "`{0}`").format(column.source) + f" AS `{column.name}`" for column in dataset.columns
     )
-    rows = local.tables.sql(
-        f"SELECT {columns} FROM `{local.tables.name}.{dataset.table}` {instant}"
+    rows = deployment.tables.sql(
+        f"SELECT {columns} FROM `{deployment.tables.name}.{dataset.table}` {instant}"
         f"WHERE {dataset.change} >= @start AND {dataset.change} < @end AND {dataset.filter or 'TRUE'}",
         bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
         bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),

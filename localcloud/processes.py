@@ -1,4 +1,4 @@
-"""Programs of the local stack as child processes: started, waited for until they say they are ready, and ended."""
+"""Programs of the local cloud as child processes: started, waited for until they say they are ready, and ended."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""What all tests share: keys, one local cloud for the session, and a corner of it for every test."""
+"""What all tests share: keys, one local cloud for each worker of a session, and a deployment in it for every test."""
 
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from localcloud.world import World, world
+from localcloud.cloud import LocalCloud, local_cloud
 from pipeline.pgp.keyring import Keyring
+from tests.deployment import InProcessDeployment
 from tests.keyrings import People, people, ring
-from tests.tenant import Tenant, openssh
 
 # Machines that test are slow and shared: how long an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,26 +29,21 @@ def keys(who: People) -> Iterator[Keyring]:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The cloud of this session, with the partner in both manners."""
-    root = tmp_path_factory.mktemp("world")
-    options = ["--log", str(root / "journal"), "--faults-file", str(root / "faults.json")]
-    with world(root, partner_options=options, tables=False) as made:
-        made.services["openssh"] = openssh(made)
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """The cloud of this session, with the partner's server in both profiles."""
+    with local_cloud(tmp_path_factory.mktemp("cloud"), profiles=["aws", "openssh"]) as made:
         yield made
 
 
 @pytest.fixture
-def tenant(local: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenant]:
-    """A corner with AWS's manners and direct publication."""
-    made = Tenant.of(local, "aws", monkeypatch)
-    yield made
-    made.mend()
+def deployment(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcessDeployment]:
+    """A deployment whose partner runs AWS Transfer; files are published directly."""
+    yield InProcessDeployment.of(cloud, "aws", monkeypatch)
+    cloud.end_faults()
 
 
 @pytest.fixture
-def ordinary(local: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenant]:
-    """A corner with an ordinary server and publication by renaming."""
-    made = Tenant.of(local, "openssh", monkeypatch)
-    yield made
-    made.mend()
+def openssh_deployment(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcessDeployment]:
+    """A deployment whose partner runs OpenSSH; files are published by renaming."""
+    yield InProcessDeployment.of(cloud, "openssh", monkeypatch)
+    cloud.end_faults()

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, every problem told at once, secrets never among them."""
+"""Settings: read once from the environment, every problem reported at once, secrets never among them."""
 
 from pathlib import Path
 

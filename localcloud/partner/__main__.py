@@ -22,7 +22,7 @@ _DENIABLE = ("stat", "list", "read", "rename", "remove")
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m localcloud.partner", description=__doc__)
-    parser.add_argument("--manners", choices=("aws", "openssh"), required=True)
+    parser.add_argument("--profile", choices=("aws", "openssh"), required=True)
     parser.add_argument("--root", type=Path, required=True, help="where files land, and are served from")
     parser.add_argument("--host-key", type=Path, required=True, help="private key file")
     parser.add_argument("--authorized-keys", type=Path, required=True)
@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rtt-ms", type=float, default=0, help="round-trip time to add")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin, a pipe, closes")
     parser.add_argument("--log", type=Path, help="aws: a JSON line a request; openssh: sshd's log of connections")
-    aws = parser.add_argument_group("aws manners only")
+    aws = parser.add_argument_group("aws profile only")
     aws.add_argument("--faults-file", type=Path, help="orders to misbehave, see faults.py")
     aws.add_argument(
         "--collect", type=float, nargs="?", const=0, metavar="MS", help="take files away to <root>.collected on arrival"
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 def _listener(arguments: argparse.Namespace, workspace: Path) -> Listener:
     a = arguments
     a.root.mkdir(parents=True, exist_ok=True)
-    if a.manners == "aws":
+    if a.profile == "aws":
         journal, faults = Journal(a.log), Faults(a.faults_file)
         bucket = Bucket(a.root, None if a.collect is None else a.collect / 1000)
         serve = aws_server(bucket, a.user, a.host_key, a.authorized_keys, faults, journal, frozenset(a.denied))
@@ -67,7 +67,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         serving = asyncio.create_task(listener.run())
         ready = {
             "service": "partner",
-            "manners": arguments.manners,
+            "profile": arguments.profile,
             "host": arguments.host,
             "port": listener.port,
             "user": arguments.user,
@@ -91,11 +91,11 @@ def main() -> None:
     """Parse the command line, serve, and end with status 2 where the machine lacks what is asked for."""
     parser = _parser()
     arguments = parser.parse_args()
-    if arguments.manners == "openssh" and (arguments.faults_file or arguments.collect is not None or arguments.denied):
-        parser.error("faults, --collect and --deny-* need --manners aws")
-    if arguments.manners == "openssh" and arguments.user not in (None, getpass.getuser()):
-        parser.error("--manners openssh serves the current user alone")
-    arguments.user = arguments.user or (getpass.getuser() if arguments.manners == "openssh" else "amazon")
+    if arguments.profile == "openssh" and (arguments.faults_file or arguments.collect is not None or arguments.denied):
+        parser.error("faults, --collect and --deny-* need --profile aws")
+    if arguments.profile == "openssh" and arguments.user not in (None, getpass.getuser()):
+        parser.error("--profile openssh serves the current user alone")
+    arguments.user = arguments.user or (getpass.getuser() if arguments.profile == "openssh" else "amazon")
     try:
         asyncio.run(_run(arguments))
     except SshdMissing as missing:

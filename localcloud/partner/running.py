@@ -41,7 +41,7 @@ class Running:
         faults.order(self.directory / "faults.json", *orders)
 
     def entries(self) -> list[journal.Entry]:
-        """Return what clients asked so far (aws manners)."""
+        """Return what clients asked so far (aws profile)."""
         return journal.entries(self.directory / "log")
 
     @asynccontextmanager
@@ -81,7 +81,7 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, manners: Literal["aws", "openssh"], *arguments: str) -> Iterator[Running]:
+def running(directory: Path, profile: Literal["aws", "openssh"], *arguments: str) -> Iterator[Running]:
     """Run `python -m localcloud.partner` with files in `directory` and further `arguments` until the block ends.
 
     What it says on stderr is in `directory/partner.log`. Raises NotReady.
@@ -93,10 +93,10 @@ def running(directory: Path, manners: Literal["aws", "openssh"], *arguments: str
     identity.touch(mode=0o600)
     identity.write_bytes(client_key.private)
     places = {"root": "root", "host-key": "host_key", "authorized-keys": "authorized_keys", "log": "log"}
-    if manners == "aws":
+    if profile == "aws":
         places["faults-file"] = "faults.json"
     given = [word for option, name in places.items() for word in (f"--{option}", str(directory / name))]
-    service = start("localcloud.partner", "--manners", manners, *given, *arguments, logs=directory)
+    service = start("localcloud.partner", "--profile", profile, *given, *arguments, logs=directory)
     ready = service.ready
     with service.process:
         try:

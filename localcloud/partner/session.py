@@ -1,4 +1,4 @@
-"""One SFTP session with the manners of AWS Transfer Family in front of S3."""
+"""One SFTP session as AWS Transfer Family serves it in front of S3."""
 
 import os
 from collections.abc import AsyncIterator

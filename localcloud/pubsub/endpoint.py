@@ -1,4 +1,4 @@
-"""An HTTP endpoint to push to, which records what it was sent and answers as it is told."""
+"""An HTTP endpoint to push to, which records what it was sent and answers as it is asked to."""
 
 import json
 import threading
@@ -57,12 +57,12 @@ class Endpoint:
 @contextmanager
 def endpoint() -> Iterator[Endpoint]:
     """A running endpoint on a free port."""
-    told = Endpoint()
+    target = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = told.answer(told.record(dict(self.headers.items()), body))
+            status = target.answer(target.record(dict(self.headers.items()), body))
             try:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -76,10 +76,10 @@ def endpoint() -> Iterator[Endpoint]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    told.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    target.url = f"http://127.0.0.1:{server.server_address[1]}/"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
-        yield told
+        yield target
     finally:
         server.shutdown()
         server.server_close()

@@ -126,7 +126,7 @@ class _Unknown(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
 
 
 def serve(name: str, port: int, services: Iterable[grpc.GenericRpcHandler], *, exit_with_parent: bool) -> None:
-    """Answers on 127.0.0.1 until told to end (see process.py). Port 0 takes a free one."""
+    """Answers on 127.0.0.1 until asked to end (see process.py). Port 0 takes a free one."""
     options = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1))
     server = grpc.server(ThreadPoolExecutor(THREADS), options=options)
     server.add_generic_rpc_handlers((*services, _Unknown()))

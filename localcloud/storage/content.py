@@ -18,7 +18,7 @@ MD5_UP_TO = 8 << 20
 The real service keeps one for every object that is not composed."""
 PIECE = 1 << 20
 LETTING_GO = 8 << 20
-"""Bytes after which the system is told that it need not keep them in memory."""
+"""Bytes after which the system is advised not to keep them in memory."""
 
 
 @dataclass(frozen=True, slots=True)

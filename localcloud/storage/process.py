@@ -23,20 +23,20 @@ def serve_until_told(ready: Mapping[str, str], *, exit_with_parent: bool) -> Non
     With `exit_with_parent` the end of stdin ends the wait too: whoever holds the other end of the pipe has gone.
     To be called from the main thread, once the service answers.
     """
-    told = threading.Event()
+    ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda *_: ended.set())
     if exit_with_parent:
-        threading.Thread(target=_set_at_end_of_stdin, args=(told,), daemon=True).start()
+        threading.Thread(target=_set_at_end_of_stdin, args=(ended,), daemon=True).start()
     print(json.dumps(dict(ready)), flush=True)
-    told.wait()
+    ended.wait()
 
 
-def _set_at_end_of_stdin(told: threading.Event) -> None:
+def _set_at_end_of_stdin(ended: threading.Event) -> None:
     # Not through sys.stdin: its lock would be held by this thread when the process ends.
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    told.set()
+    ended.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def running(module: str, *arguments: str, log: IO[bytes] | None = None) -> Itera
     """The service of `python -m module`, ready, and ended when the block ends or this process dies.
 
     Its stderr goes to `log`, or to ours. Raises: RuntimeError when it ends before it is ready;
-    subprocess.TimeoutExpired when it does not end when told.
+    subprocess.TimeoutExpired when it does not end when asked to.
     """
     command = [sys.executable, "-m", module, *arguments, "--exit-with-parent"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)

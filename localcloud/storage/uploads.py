@@ -79,7 +79,7 @@ def _take(session: Session, start: int, request: Request) -> None:
 
 
 def _finish(store: Store, sessions: Sessions, session: Session, expected: Digests) -> None:
-    """All preconditions are asked again: the world may have changed since the upload began."""
+    """All preconditions are checked again: the bucket may have changed since the upload began."""
     try:
         content = session.sink.finish(expected.over(session.expected))
         session.result = store.commit(session.bucket, session.name, content, session.settings, session.conditions)

@@ -17,7 +17,7 @@ from typing import Final
 from localcloud.processes import repository
 from tests.bench import report
 from tests.bench.figures import Figure
-from tests.bench.ground import Options
+from tests.bench.harness import Options
 
 BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill")
 SIZES: Final = (10, 100, 500)

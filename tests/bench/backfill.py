@@ -12,12 +12,12 @@ from typing import Final
 import polars as pl
 
 from localcloud import sampledata
+from localcloud.deployment import LocalDeployment
 from localcloud.function import Function
-from localcloud.world import PROJECT, World
 from pipeline.window import Window, rfc3339
 from tests.bench import data
 from tests.bench.figures import Figure
-from tests.bench.ground import Options, ground, serving, sweep
+from tests.bench.harness import Options, bench_deployment, serving, sweep
 from tests.bench.watching import busy
 
 ROWS: Final = 100
@@ -31,17 +31,17 @@ def run(options: Options) -> Iterator[Figure]:
     """Deliveries a second with one, two and four instances; each beside one instance."""
     hours = HOURS["full" if options.full else "quick" if options.quick else "default"]
     rates: dict[int, tuple[float, float]] = {}
-    with ground(options, "backfill", narrow=False) as local:
+    with bench_deployment(options, "backfill", narrow=False) as deployment:
         last = data.hour(0)
         window = Window(last.end - timedelta(hours=hours), last.end)
-        for name, dataset in local.datasets.items():
+        for name, dataset in deployment.datasets.items():
             frames = [sampledata.rows(dataset, hour, ROWS, outside=0.0) for hour in window.hours()]
-            local.tables.load(dataset.table, pl.concat(frames))
-            local.tables.complete([name], last.end)
+            deployment.tables.load(dataset.table, pl.concat(frames))
+            deployment.tables.complete([name], last.end)
         for workers in WORKERS:
-            with serving(local, options, workers=workers, name=f"backfill-{workers}") as function:
-                rates[workers] = _rate(local, function, window)
-            sweep(local)
+            with serving(deployment, options, workers=workers, name=f"backfill-{workers}") as function:
+                rates[workers] = _rate(deployment, function, window)
+            sweep(deployment)
     for workers, (rate, load) in rates.items():
         note = f"{hours} hours x 3 datasets x {ROWS} rows; the cores, all servers' too, are {load:.0%} busy"
         name = f"{workers} instance{'s' if workers > 1 else ''}"
@@ -51,13 +51,13 @@ def run(options: Options) -> Iterator[Figure]:
         )
 
 
-def _rate(local: World, function: Function, window: Window) -> tuple[float, float]:
+def _rate(deployment: LocalDeployment, function: Function, window: Window) -> tuple[float, float]:
     """Deliveries a second, and how much of all cores was at work."""
-    expected = len(window) * len(local.datasets)
-    local.subscribe(function)
+    expected = len(window) * len(deployment.datasets)
+    deployment.subscribe(function)
     bounds = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
     began, worked = time.monotonic(), busy()
-    local.publish(json.dumps({"window": bounds, "revise": True}).encode())
+    deployment.publish(json.dumps({"window": bounds, "revise": True}).encode())
     done = 0
     while done < expected:
         if time.monotonic() - began > PATIENCE:
@@ -65,5 +65,5 @@ def _rate(local: World, function: Function, window: Window) -> tuple[float, floa
         time.sleep(POLL)
         done = sum(event["event"] == "delivery.completed" for event in function.events())
     seconds, worked = time.monotonic() - began, busy() - worked
-    local.subscriber.delete_subscription(subscription=f"projects/{PROJECT}/subscriptions/function")
+    deployment.unsubscribe()
     return expected / seconds, worked / seconds / (os.cpu_count() or 1)

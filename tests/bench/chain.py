@@ -13,12 +13,12 @@ from typing import Final
 
 from tests.bench import data
 from tests.bench.figures import Figure
-from tests.bench.ground import Options, deliver, ground, serving, sweep
+from tests.bench.harness import Options, bench_deployment, deliver, serving, sweep
 from tests.bench.peers import peer
 from tests.bench.watching import busy
 
 PLAN: Final = "readiness and count queries, which the local warehouse computes on these cores, are taken off our time"
-DISTANT: Final = "Cloud Storage takes tens of milliseconds over each request, the local store none unless it is told"
+DISTANT: Final = "Cloud Storage takes tens of milliseconds over each request, the local store none unless asked to"
 BUSY: Final = "warehouse, store and partner included; no way is faster than this by the number of cores"
 STAGED_MOST: Final = 500
 """Megabytes that pandas is asked to hold: 2 GB of CSV would be more than 16 GB of Python's decimals and texts."""
@@ -56,12 +56,12 @@ def run(options: Options) -> Iterator[Figure]:
 def _samples(options: Options, size: int, *, store_ms: int = 0) -> Samples:
     found, window = Samples(), data.hour(0)
     with (
-        ground(options, "chain", store_ms=store_ms) as local,
-        peer(local, options.directory / "chain" / "peer") as theirs,
+        bench_deployment(options, "chain", store_ms=store_ms) as deployment,
+        peer(deployment, options.directory / "chain" / "peer") as theirs,
     ):
-        data.fill(local, data.hour(1), 1_000)
-        data.fill(local, window, size * 1_000_000 // data.ROW_BYTES)
-        with serving(local, options) as function:
+        data.fill(deployment, data.hour(1), 1_000)
+        data.fill(deployment, window, size * 1_000_000 // data.ROW_BYTES)
+        with serving(deployment, options) as function:
             deliver(function, data.hour(1), "payments")
             for _ in range(options.runs):
                 began = busy()
@@ -78,7 +78,7 @@ def _samples(options: Options, size: int, *, store_ms: int = 0) -> Samples:
                 found.shell_busy.append(busy() - began)
                 if size <= ROWS_MOST:
                     found.rows.append(sum(theirs.staged(window, "rows").values()))
-                sweep(local)
+                sweep(deployment)
     return found
 
 

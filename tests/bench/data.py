@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 
 from localcloud import sampledata
-from localcloud.world import World
+from localcloud.deployment import LocalDeployment
 from pipeline.settings import HERE
 from pipeline.window import Window
 
@@ -43,10 +43,10 @@ def hour(number: int) -> Window:
     return Window.hour(FIRST - timedelta(hours=number))
 
 
-def fill(local: World, window: Window, rows: int) -> None:
+def fill(deployment: LocalDeployment, window: Window, rows: int) -> None:
     """Load so many rows that will be shared, and declare the hour complete."""
-    dataset = local.datasets["payments"]
+    dataset = deployment.datasets["payments"]
     for seed, start in enumerate(range(0, rows, LOADED)):
         frame = sampledata.rows(dataset, window, min(LOADED, rows - start), seed=seed, outside=0.0)
-        local.tables.load(dataset.table, frame)
-    local.tables.complete(["payments"], FIRST + timedelta(hours=1))
+        deployment.tables.load(dataset.table, frame)
+    deployment.tables.complete(["payments"], FIRST + timedelta(hours=1))

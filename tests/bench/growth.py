@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from localcloud.world import World
+from localcloud.deployment import LocalDeployment
 from tests.bench import data
 from tests.bench.figures import Figure
-from tests.bench.ground import Options, deliver, ground, serving, sweep
+from tests.bench.harness import Options, bench_deployment, deliver, serving, sweep
 from tests.bench.watching import watched
 
 ROWS: Final = (10_000, 100_000, 1_000_000, 3_000_000)
@@ -38,11 +38,11 @@ def run(options: Options) -> Iterator[Figure]:
     """Memory at each size, seconds for each further million rows, gigabytes in an invocation."""
     sizes = ROWS[:2] if options.quick else (*ROWS, MORE) if options.full else ROWS
     found: dict[int, list[Grown]] = {}
-    with ground(options, "growth") as local:
-        data.fill(local, data.hour(len(sizes)), 1_000)
+    with bench_deployment(options, "growth") as deployment:
+        data.fill(deployment, data.hour(len(sizes)), 1_000)
         for number, rows in enumerate(sizes):
-            data.fill(local, data.hour(number), rows)
-            found[rows] = [_delivered(local, options, number, len(sizes), rows) for _ in range(options.runs)]
+            data.fill(deployment, data.hour(number), rows)
+            found[rows] = [_delivered(deployment, options, number, len(sizes), rows) for _ in range(options.runs)]
     yield from _memory(found)
     yield from _seconds(found)
     yield from _in_an_invocation(found[sizes[-1]])
@@ -88,11 +88,11 @@ def _in_an_invocation(largest: list[Grown]) -> Iterator[Figure]:
     yield Figure("growth", f"in {INVOCATION} s, bound by the processor", "GB", bound, better="more", note=note)
 
 
-def _delivered(local: World, options: Options, number: int, small: int, rows: int) -> Grown:
-    with serving(local, options) as function:
+def _delivered(deployment: LocalDeployment, options: Options, number: int, small: int, rows: int) -> Grown:
+    with serving(deployment, options) as function:
         deliver(function, data.hour(small), "payments")
         assert function.process is not None
         with watched(function.process.pid) as use:
             done = deliver(function, data.hour(number), "payments")
-    sweep(local)
+    sweep(deployment)
     return Grown(rows, done.bytes, done.seconds, use.cpu, use.memory / 1e6)

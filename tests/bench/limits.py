@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from localcloud.deployment import LocalDeployment
 from localcloud.function import CLOUD_VARIABLES
 from localcloud.processes import environment, repository
-from localcloud.world import World
 from tests.bench import data
 from tests.bench.figures import Figure
-from tests.bench.ground import Options, ground, manners
+from tests.bench.harness import Options, bench_deployment, profile
 from tests.bench.peers import sftp_command
 from tests.bench.within import CPU
 
@@ -29,31 +29,31 @@ FAR: Final = 50
 def run(options: Options) -> Iterator[Figure]:
     """seal, csv, source, and upload at no distance and at FAR."""
     size = 20 if options.quick else 200
-    with ground(options, "limits") as local:
-        data.fill(local, data.hour(0), size * 1_000_000 // data.ROW_BYTES)
+    with bench_deployment(options, "limits") as deployment:
+        data.fill(deployment, data.hour(0), size * 1_000_000 // data.ROW_BYTES)
         file = options.directory / "limits" / "ready.bin"
         _content(file, size)
-        seal = _within(local, options, "seal", file)
+        seal = _within(deployment, options, "seal", file)
         yield _figure("seal", "gpg alone", seal, "ours", GOAL, size)
         yield _figure("seal and open again", "gpg alone", seal, "opened", None, size, "two gpgs: half is the limit")
-        csv = _within(local, options, "csv", file)
+        csv = _within(deployment, options, "csv", file)
         yield _figure("CSV of checked frames", "polars alone", csv, "ours", GOAL, size, FRAMES)
         yield _figure("CSV of checked frames", "polars alone", csv, "ours", GOAL, size, clock=CPU)
         yield _figure("checks and CSV", "polars alone", csv, "checked", None, size, "every rule on every value as well")
-        yield _figure("source", "bare Storage Read", _within(local, options, "source", file), "ours", GOAL, size)
-        yield _figure("upload", "sftp", _within(local, options, "upload", file), "ours", GOAL, size)
+        yield _figure("source", "bare Storage Read", _within(deployment, options, "source", file), "ours", GOAL, size)
+        yield _figure("upload", "sftp", _within(deployment, options, "upload", file), "ours", GOAL, size)
         far = max(size // 4, 10)
         _content(file, far)
-        local.start_partner("--rtt-ms", str(FAR))
-        distant = _within(local, options, "upload", file)
+        deployment.cloud.start_partner(deployment.profile, "--rtt-ms", str(FAR))
+        distant = _within(deployment, options, "upload", file)
         yield _figure(
             f"upload at {FAR} ms", "sftp", distant, "ours", GOAL, far, "the server's window: about 2 MB a round trip"
         )
-    with ground(options, "limits", partner="aws") as local:
+    with bench_deployment(options, "limits", partner="aws") as deployment:
         _content(file, size)
-        note = f"small requests, no extensions; {manners()} above"
+        note = f"small requests, no extensions; {profile()} above"
         yield _figure(
-            "upload, AWS's manners", "sftp", _within(local, options, "upload", file), "ours", GOAL, size, note
+            "upload, AWS's profile", "sftp", _within(deployment, options, "upload", file), "ours", GOAL, size, note
         )
 
 
@@ -72,8 +72,8 @@ def _figure(
     return Figure("limits", f"{name}, {size} MB{clock}", "s", ours, theirs, limit, goal=goal, note=note)
 
 
-def _within(local: World, options: Options, stage: str, file: Path) -> dict[str, list[float]]:
-    values = {**local.environment(), "SFTP": json.dumps(sftp_command(local, file.parent))}
+def _within(deployment: LocalDeployment, options: Options, stage: str, file: Path) -> dict[str, list[float]]:
+    values = {**deployment.environment(), "SFTP": json.dumps(sftp_command(deployment, file.parent))}
     done = subprocess.run(
         [
             options.python,

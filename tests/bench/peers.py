@@ -23,7 +23,7 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 from grpc import insecure_channel
 
 from localcloud import keys
-from localcloud.world import World
+from localcloud.deployment import LocalDeployment
 from pipeline.window import Window
 
 Way = Literal["frames", "rows"]
@@ -33,7 +33,7 @@ Way = Literal["frames", "rows"]
 class Peer:
     """A directory to work in and a gpg home with the partner's public and our private key."""
 
-    local: World
+    deployment: LocalDeployment
     home: Path
     directory: Path
 
@@ -53,7 +53,12 @@ class Peer:
         return [
             *["gpg", "--homedir", str(self.home), "--batch", "--yes", "--quiet", "--no-tty", "--always-trust"],
             *["--pinentry-mode", "loopback", "--passphrase-file", str(self.home / "passphrase")],
-            *["--recipient", self.local.partner_key.fingerprint, "--local-user", self.local.signing_key.fingerprint],
+            *[
+                "--recipient",
+                self.deployment.cloud.partner_key.fingerprint,
+                "--local-user",
+                self.deployment.cloud.signing_key.fingerprint,
+            ],
             *["--set-filename", "", "--cipher-algo", "AES256", "--digest-algo", "SHA256", "--force-mdc"],
             *["--compress-algo", "none", "--sign", "--encrypt"],
         ]
@@ -78,25 +83,25 @@ class Peer:
 
     def _sftp(self) -> None:
         order = f"put {self.sealed} peer.pgp\n".encode()
-        subprocess.run(sftp_command(self.local, self.directory), input=order, check=True, capture_output=True)
+        subprocess.run(sftp_command(self.deployment, self.directory), input=order, check=True, capture_output=True)
 
     def _query(self, window: Window) -> bigquery.table.RowIterator:
-        dataset = self.local.datasets["payments"]
+        dataset = self.deployment.datasets["payments"]
         columns = ", ".join(f"{column.source} AS {column.name}" for column in dataset.columns)
         change = dataset.column(dataset.change).source
         sql = (
-            f"SELECT {columns} FROM `{self.local.tables.name}.{dataset.table}` "
+            f"SELECT {columns} FROM `{self.deployment.tables.name}.{dataset.table}` "
             f"WHERE {change} >= @start AND {change} < @end AND ({dataset.filter})"
         )
         bounds = [
             bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
             bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),
         ]
-        job = self.local.tables.client.query(sql, bigquery.QueryJobConfig(query_parameters=bounds))
+        job = self.deployment.tables.client.query(sql, bigquery.QueryJobConfig(query_parameters=bounds))
         return job.result()
 
     def _reader(self) -> bigquery_storage.BigQueryReadClient:
-        channel = insecure_channel(self.local.services["bigquery"].ready["grpc"])
+        channel = insecure_channel(self.deployment.cloud.services["bigquery"].ready["grpc"])
         return bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
     def _frames(self, window: Window) -> None:
@@ -121,11 +126,11 @@ class Peer:
             writer.writerows(row.values() for row in rows)
 
     def _store(self, name: str) -> None:
-        self.local.storage.bucket("archive").blob(name).upload_from_filename(str(self.sealed))
+        self.deployment.cloud.storage.bucket("archive").blob(name).upload_from_filename(str(self.sealed))
 
     def _put(self) -> None:
-        service = self.local.services["partner"].ready
-        login = paramiko.Ed25519Key.from_private_key(io.StringIO(self.local.login_key.private.decode()))
+        service = self.deployment.partner.ready
+        login = paramiko.Ed25519Key.from_private_key(io.StringIO(self.deployment.cloud.login_key.private.decode()))
         transport = paramiko.Transport((service["host"], service["port"]))
         try:
             transport.connect(username=service["user"], pkey=login)
@@ -137,30 +142,30 @@ class Peer:
 
 
 @contextmanager
-def peer(local: World, directory: Path) -> Iterator[Peer]:
+def peer(deployment: LocalDeployment, directory: Path) -> Iterator[Peer]:
     """Keys and a directory for the peers."""
     directory.mkdir(exist_ok=True)
     with keys.gnupg_home() as home:
         secret = home / "passphrase"
         secret.touch(mode=0o600)
-        secret.write_text(local.signing_key.passphrase or "")
-        for material in (local.partner_key.public, local.signing_key.private):
+        secret.write_text(deployment.cloud.signing_key.passphrase or "")
+        for material in (deployment.cloud.partner_key.public, deployment.cloud.signing_key.private):
             subprocess.run(
                 ["gpg", "--homedir", str(home), "--batch", "--quiet", "--import"],
                 input=material,
                 check=True,
                 capture_output=True,
             )
-        yield Peer(local, home, directory)
+        yield Peer(deployment, home, directory)
 
 
-def sftp_command(local: World, directory: Path) -> list[str]:
+def sftp_command(deployment: LocalDeployment, directory: Path) -> list[str]:
     """OpenSSH's client, as a person would call it, its host key pinned as ours is; it reads its orders from stdin."""
-    service = local.services["partner"].ready
+    service = deployment.partner.ready
     identity = directory / "identity"
     identity.touch(mode=0o600)
-    identity.write_bytes(local.login_key.private)
-    line = keys.host_key_line(service["host"], service["port"], local.server_key.public)
+    identity.write_bytes(deployment.cloud.login_key.private)
+    line = keys.host_key_line(service["host"], service["port"], deployment.cloud.server_key.public)
     (directory / "known_hosts").write_text(line + "\n")
     options = {
         "IdentityFile": identity,

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from localcloud import sampledata
+from localcloud.deployment import LocalDeployment
 from localcloud.function import Function
-from localcloud.world import World
 from pipeline.window import Window
 from tests.bench import data
 from tests.bench.figures import Figure
-from tests.bench.ground import Options, deliver, ground, serving, sweep
+from tests.bench.harness import Options, bench_deployment, deliver, serving, sweep
 
 ROWS: Final = 1_000
 GOALS: Final = {"rows": 1.0, "empty": 0.3, "cold": 2.0}
@@ -26,32 +26,32 @@ EMPTY: Final = "import functions_framework\n\n\n@functions_framework.cloud_event
 def run(options: Options) -> Iterator[Figure]:
     """Seconds warm and cold, with the deployed contract; jobs and bytes billed of one hour."""
     samples = max(options.runs, 5)
-    with ground(options, "small", narrow=False) as local:
+    with bench_deployment(options, "small", narrow=False) as deployment:
         full, none = data.hour(0), data.hour(1)
-        dataset = local.datasets["payments"]
-        local.tables.load(dataset.table, sampledata.rows(dataset, full, ROWS, outside=0.0))
-        local.tables.complete(["payments"], full.end)
-        with serving(local, options) as function:
+        dataset = deployment.datasets["payments"]
+        deployment.tables.load(dataset.table, sampledata.rows(dataset, full, ROWS, outside=0.0))
+        deployment.tables.complete(["payments"], full.end)
+        with serving(deployment, options) as function:
             for window in (full, none):
                 deliver(function, window, "payments")
-            rows, rest = _samples(local, function, full, samples)
-            empty, _ = _samples(local, function, none, samples)
+            rows, rest = _samples(deployment, function, full, samples)
+            empty, _ = _samples(deployment, function, none, samples)
         yield Figure("small", f"{ROWS:,} rows, warm", "s", rows, goal=GOALS["rows"])
         yield Figure("small", f"{ROWS:,} rows, warm, without the plan's queries", "s", rest)
         yield Figure("small", "no rows, warm", "s", empty, goal=GOALS["empty"], note="two queries and a record")
-        yield from _cold(local, options)
-        yield from _billed(local, options, full)
+        yield from _cold(deployment, options)
+        yield from _billed(deployment, options, full)
 
 
 def _samples(
-    local: World, function: Function, window: Window, count: int
+    deployment: LocalDeployment, function: Function, window: Window, count: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     found = [deliver(function, window, "payments") for _ in range(count)]
-    sweep(local)
+    sweep(deployment)
     return tuple(one.seconds for one in found), tuple(one.seconds - one.stages["plan"] for one in found)
 
 
-def _cold(local: World, options: Options) -> Iterator[Figure]:
+def _cold(deployment: LocalDeployment, options: Options) -> Iterator[Figure]:
     """From the start of a process to its first answer, beside a function that does nothing; then the first hour."""
     bare = options.directory / "small" / "bare" / "main.py"
     bare.parent.mkdir()
@@ -60,10 +60,10 @@ def _cold(local: World, options: Options) -> Iterator[Figure]:
     ours, theirs, first = [], [], []
     for _ in range(options.runs):
         began = time.monotonic()
-        with serving(local, options, name="cold") as function:
+        with serving(deployment, options, name="cold") as function:
             ours.append(time.monotonic() - began)
             first.append(deliver(function, data.hour(1), "payments").seconds)
-        theirs.append(_bare(local, options, bare))
+        theirs.append(_bare(deployment, options, bare))
     beyond = tuple(mine - other for mine, other in zip(ours, theirs, strict=True))
     yield Figure("small", "cold start to the first answer", "s", tuple(ours), tuple(theirs), "a function of nothing")
     yield Figure("small", "cold start beyond the framework's own", "s", beyond)
@@ -83,9 +83,9 @@ def _compile(python: str) -> None:
     subprocess.run([python, "-m", "compileall", "-q", str(packages)], stdout=subprocess.DEVNULL, check=False)
 
 
-def _bare(local: World, options: Options, source: Path) -> float:
+def _bare(deployment: LocalDeployment, options: Options, source: Path) -> float:
     began = time.monotonic()
-    function = Function({}, local.root / "logs" / "bare.log", source=source, python=options.python)
+    function = Function({}, deployment.cloud.root / "logs" / "bare.log", source=source, python=options.python)
     try:
         function.start()
         return time.monotonic() - began
@@ -93,11 +93,11 @@ def _bare(local: World, options: Options, source: Path) -> float:
         function.stop()
 
 
-def _billed(local: World, options: Options, window: Window) -> Iterator[Figure]:
-    with serving(local, options) as function:
+def _billed(deployment: LocalDeployment, options: Options, window: Window) -> Iterator[Figure]:
+    with serving(deployment, options) as function:
         since = datetime.now(UTC)
         deliver(function, window, "payments")
-    jobs = [job for job in local.tables.client.list_jobs() if job.created >= since]
+    jobs = [job for job in deployment.tables.client.list_jobs() if job.created >= since]
     billed = sum(job.total_bytes_billed or 0 for job in jobs) / 2**20
     note = "BigQuery bills ten megabytes a table at least; partitions keep it there"
     yield Figure("small", "queries of one hour and dataset", "queries", (float(len(jobs)),))

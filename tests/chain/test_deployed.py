@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.deployment import local_deployment
 from localcloud.opened import open_files
 from localcloud.processes import repository
 from localcloud.waiting import until
-from localcloud.world import world
 from pipeline.window import Window
 
 DEPLOYED = ("main.py", "pipeline", "requirements.txt")
@@ -45,16 +45,16 @@ def test_the_source_alone_with_its_requirements_alone_delivers(bare_python: Path
         else:
             shutil.copy(given, source / name)
     window = Window.last_full_hour_before(datetime.now(UTC))
-    with world(tmp_path / "world") as local:
-        local.fill(window.start, {"identity": 20, "payments": 300, "transactions": 40})
-        function = local.function(CONTRACTS_DIRECTORY=str(source / "pipeline" / "contracts"))
+    with local_deployment(tmp_path / "cloud") as deployment:
+        deployment.fill(window.start, {"identity": 20, "payments": 300, "transactions": 40})
+        function = deployment.function(CONTRACTS_DIRECTORY=str(source / "pipeline" / "contracts"))
         function.source, function.python = source / "main.py", str(bare_python)
         function.start()
         try:
-            local.subscribe(function)
-            local.publish(b"{}")
+            deployment.subscribe(function)
+            deployment.publish(b"{}")
             until(lambda: sum(event["event"] == "delivery.completed" for event in function.events()) == 3, function.log)
         finally:
             function.stop()
-        opened = open_files(local, window)
-    assert {name: one.identical for name, one in opened.items()} == dict.fromkeys(local.datasets, True)
+        opened = open_files(deployment, window)
+    assert {name: one.identical for name, one in opened.items()} == dict.fromkeys(deployment.datasets, True)

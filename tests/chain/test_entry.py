@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.errors import ContractInvalid, SettingsInvalid
 from pipeline.window import rfc3339
-from tests.bookings import CONTRACT
-from tests.tenant import Tenant, envelope
+from tests.deployment import InProcessDeployment, envelope
+from tests.sample_contract import CONTRACT
 
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "no JSON": (envelope(b"now"), "the data is not JSON in UTF-8"),
@@ -27,13 +27,13 @@ MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", MALFORMED)
 def test_a_message_that_can_never_succeed_is_acknowledged_and_rejected_with_its_reason(
-    tenant: Tenant, case: str
+    deployment: InProcessDeployment, case: str
 ) -> None:
     message, reason = MALFORMED[case]
-    ran = tenant.handle(message)
+    ran = deployment.handle(message)
     assert ran.error is None
     assert ran.names == ["run.started", "message.rejected", "run.completed"]
-    (rejected,) = map(json.loads, tenant.rejected())
+    (rejected,) = map(json.loads, deployment.rejected())
     assert (rejected["code"], rejected["data"]) == ("message-rejected", message.get("data", ""))
     assert rejected["message_id"] == message.get("messageId", rejected["message_id"])
     assert reason in rejected["reason"]
@@ -41,41 +41,41 @@ def test_a_message_that_can_never_succeed_is_acknowledged_and_rejected_with_its_
 
 
 @pytest.mark.parametrize("message", [None, "text", [], 7])
-def test_an_event_that_carries_no_message_is_rejected(tenant: Tenant, message: object) -> None:
-    ran = tenant.handle(message)
+def test_an_event_that_carries_no_message_is_rejected(deployment: InProcessDeployment, message: object) -> None:
+    ran = deployment.handle(message)
     assert (ran.error, len(ran.named("message.rejected"))) == (None, 1)
 
 
-def test_a_message_without_data_means_the_last_full_hour(tenant: Tenant) -> None:
-    tenant.tables.create(tenant.datasets.values())
-    ran = tenant.handle({key: value for key, value in envelope().items() if key != "data"})
+def test_a_message_without_data_means_the_last_full_hour(deployment: InProcessDeployment) -> None:
+    deployment.tables.create(deployment.datasets.values())
+    ran = deployment.handle({key: value for key, value in envelope().items() if key != "data"})
     assert ran.named("fanout.completed")[0]["messages"] == 3
 
 
-def test_a_rejection_that_cannot_be_published_is_tried_again(tenant: Tenant) -> None:
-    tenant.set(REJECTED_TOPIC="no-such-topic")
-    ran = tenant.run(b"now")
+def test_a_rejection_that_cannot_be_published_is_tried_again(deployment: InProcessDeployment) -> None:
+    deployment.set(REJECTED_TOPIC="no-such-topic")
+    ran = deployment.run(b"now")
     assert ran.error is not None
     assert (ran.error.code, ran.error.retryable) == ("topic-unavailable", True)
     assert ran.names[-1] == "run.failed"
 
 
 def test_settings_that_are_not_whole_fail_every_message_until_they_are(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+    deployment: InProcessDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant.tables.create(tenant.datasets.values())
+    deployment.tables.create(deployment.datasets.values())
     monkeypatch.delenv("SFTP_HOST")
     for _ in range(2):
-        ran = tenant.run({})
+        ran = deployment.run({})
         assert isinstance(ran.error, SettingsInvalid)
         assert "SFTP_HOST: is not set" in ran.named("run.failed")[0]["message"]
     monkeypatch.setenv("SFTP_HOST", "127.0.0.1")
-    assert tenant.run({}).error is None
+    assert deployment.run({}).error is None
 
 
-def test_a_contract_with_a_mistake_fails_every_message_with_its_place(tenant: Tenant) -> None:
-    tenant.use(CONTRACT.replace("value: file}", "value: skip}"))
-    ran = tenant.run({})
+def test_a_contract_with_a_mistake_fails_every_message_with_its_place(deployment: InProcessDeployment) -> None:
+    deployment.use(CONTRACT.replace("value: file}", "value: skip}"))
+    ran = deployment.run({})
     assert isinstance(ran.error, ContractInvalid)
     assert "contract.yaml: schema[0].emptyWindow: 'skip' must be record" in ran.named("run.failed")[0]["message"]
 
@@ -90,8 +90,8 @@ class Exploding(dict[str, Any]):
         return super().get(key, default)
 
 
-def test_a_defect_is_told_by_its_place_and_without_its_text(tenant: Tenant) -> None:
-    ran = tenant.handle(Exploding(envelope()))
+def test_a_defect_is_told_by_its_place_and_without_its_text(deployment: InProcessDeployment) -> None:
+    ran = deployment.handle(Exploding(envelope()))
     assert ran.error is not None
     assert (ran.error.code, ran.error.retryable) == ("function-crashed", True)
     assert ran.names == ["run.started", "run.crashed", "run.failed"]
@@ -100,8 +100,8 @@ def test_a_defect_is_told_by_its_place_and_without_its_text(tenant: Tenant) -> N
     assert (ran.error.__cause__, ran.error.__suppress_context__) == (None, True)
 
 
-def test_every_event_of_a_run_carries_the_messages_id(tenant: Tenant) -> None:
-    ran = tenant.deliver(tenant.load(), message_id="4711")
+def test_every_event_of_a_run_carries_the_messages_id(deployment: InProcessDeployment) -> None:
+    ran = deployment.deliver(deployment.load(), message_id="4711")
     assert {event["message_id"] for event in ran.events} == {"4711"}
     stage = ran.named("seal.completed")[0]
     assert stage["logging.googleapis.com/labels"]["dataset"] == "payments"

@@ -1,4 +1,4 @@
-"""The scheduler's hourly message, from the topic to the partner: the deployed code, served, in both manners."""
+"""The scheduler's hourly message, from the topic to the partner: the deployed code, with both server profiles."""
 
 from datetime import UTC, datetime
 
@@ -7,36 +7,36 @@ import pytest
 from localcloud.opened import open_files
 from localcloud.waiting import until
 from pipeline.window import Slot, Window
-from tests.tenant import Tenant
+from tests.deployment import InProcessDeployment
 
 ROWS = {"identity": 40, "payments": 60, "transactions": 80}
 
 
-@pytest.mark.parametrize("manners", ["tenant", "ordinary"], ids=["aws, direct", "openssh, rename"])
+@pytest.mark.parametrize("profile", ["deployment", "openssh_deployment"], ids=["aws, direct", "openssh, rename"])
 def test_one_message_delivers_all_three_datasets_and_the_same_again_does_nothing(
-    request: pytest.FixtureRequest, manners: str
+    request: pytest.FixtureRequest, profile: str
 ) -> None:
-    corner: Tenant = request.getfixturevalue(manners)
+    any_deployment: InProcessDeployment = request.getfixturevalue(profile)
     window = Window.last_full_hour_before(datetime.now(UTC))
     for start in (window.start, window.end):  # the next one too: the clock may strike before the message is published
-        corner.load("identity", 0, window=Window.hour(start))
-        corner.fill(start, ROWS)
-    with corner.serving() as function:
+        any_deployment.load("identity", 0, window=Window.hour(start))
+        any_deployment.fill(start, ROWS)
+    with any_deployment.serving() as function:
 
         def seen(name: str) -> int:
             return sum(event["event"] == name for event in function.events())
 
-        corner.publish(b"{}")
+        any_deployment.publish(b"{}")
         until(lambda: seen("delivery.completed") == 3, function.log)
-        first = corner.received()
+        first = any_deployment.received()
         stamps = {path: path.stat().st_mtime_ns for path in first}
         uploads = seen("upload.started")
         start = datetime.fromisoformat(next(event["window"] for event in function.events() if "dataset" in event)[:16])
-        corner.publish(b"{}")
+        any_deployment.publish(b"{}")
         until(lambda: seen("run.completed") == 8, function.log)
         failed = [event for event in function.events() if event["severity"] in ("ERROR", "CRITICAL")]
     then = Window.hour(start.replace(tzinfo=UTC))
-    opened = open_files(corner, then)
+    opened = open_files(any_deployment, then)
     assert {name: (one.identical, one.verdict) for name, one in opened.items()} == dict.fromkeys(
         ROWS, (True, "identical")
     )
@@ -44,7 +44,7 @@ def test_one_message_delivers_all_three_datasets_and_the_same_again_does_nothing
     assert len(first) == 3
     if Window.last_full_hour_before(datetime.now(UTC)) == then:
         assert (seen("delivery.unchanged"), seen("upload.started")) == (3, uploads)
-        assert {path: path.stat().st_mtime_ns for path in corner.received()} == stamps
+        assert {path: path.stat().st_mtime_ns for path in any_deployment.received()} == stamps
     for name in ROWS:
-        records = {record for record in corner.records(Slot(name, then)) if "sending" not in record}
+        records = {record for record in any_deployment.records(Slot(name, then)) if "sending" not in record}
         assert records == {"r1/plan", "r1/sealed-1", "r1/delivered-1-1"}

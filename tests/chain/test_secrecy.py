@@ -10,9 +10,9 @@ from localcloud.function import Function
 from localcloud.keys import ssh_key
 from localcloud.partner.faults import Fault
 from pipeline.window import HOUR, Slot, Window
-from tests.bookings import CONTRACT, table
-from tests.tenant import HOUR as THEN
-from tests.tenant import Tenant, asking
+from tests.deployment import HOUR as THEN
+from tests.deployment import InProcessDeployment, asking
+from tests.sample_contract import CONTRACT, table
 
 MARKED = CONTRACT.replace(
     "{name: text, physicalName: free_text, physicalType: STRING",
@@ -33,7 +33,7 @@ PASSPHRASE = b"MARKED-passphrase"
 class Served:
     """A function in a process of its own, and an hour of marked rows for every case."""
 
-    tenant: Tenant
+    deployment: InProcessDeployment
     function: Function
     hours: int = 0
 
@@ -48,60 +48,66 @@ class Served:
             "details": pl.lit('{"MARKED": 1}'),
         }
         frame = table(window, 20).with_columns(**columns).with_columns(**{k: pl.lit(v) for k, v in values.items()})
-        self.tenant.tables.load("ledger_v2", frame)
+        self.deployment.tables.load("ledger_v2", frame)
         return Slot(dataset, window)
 
     def ask(self, slot: Slot) -> list[str]:
         """Ask for the slot; the codes of what failed in this run."""
         before = len(list(self.function.events()))
-        self.tenant.post(self.function, asking(slot))
+        self.deployment.post(self.function, asking(slot))
         return [event["code"] for event in list(self.function.events())[before:] if "code" in event]
 
 
 @pytest.fixture
-def served(tenant: Tenant) -> Iterator[Served]:
-    tenant.add_secret(f"{tenant.name}-host-keys", tenant.server_key.public)
-    tenant.add_secret(f"{tenant.name}-passphrase", (tenant.signing_key.passphrase or "").encode())
-    tenant.book(0, contract=MARKED)
-    (tenant.contracts_directory / "casting.yaml").write_text(CASTING)
-    tenant.tables.complete(["bookings", "casting"], THEN.end)
-    tenant.set(SFTP_HOST_KEYS_SECRET=f"{tenant.name}-host-keys", SIGNING_PASSPHRASE_SECRET=f"{tenant.name}-passphrase")
-    function = tenant.function(name=tenant.name).start()
-    yield Served(tenant, function)
+def served(deployment: InProcessDeployment) -> Iterator[Served]:
+    deployment.cloud.add_secret(f"{deployment.name}-host-keys", deployment.cloud.server_key.public)
+    deployment.cloud.add_secret(
+        f"{deployment.name}-passphrase", (deployment.cloud.signing_key.passphrase or "").encode()
+    )
+    deployment.load_sample(0, contract=MARKED)
+    (deployment.contracts_directory / "casting.yaml").write_text(CASTING)
+    deployment.tables.complete(["bookings", "casting"], THEN.end)
+    deployment.set(
+        SFTP_HOST_KEYS_SECRET=f"{deployment.name}-host-keys", SIGNING_PASSPHRASE_SECRET=f"{deployment.name}-passphrase"
+    )
+    function = deployment.function(name=deployment.name).start()
+    yield Served(deployment, function)
     function.stop()
 
 
 def wrong_passphrase(served: Served) -> Slot:
     """The passphrase is another one now."""
-    served.tenant.add_secret(f"{served.tenant.name}-passphrase", PASSPHRASE)
+    served.deployment.cloud.add_secret(f"{served.deployment.name}-passphrase", PASSPHRASE)
     return served.hour()
 
 
 def right_passphrase_wrong_host(served: Served) -> Slot:
     """The partner's server shows another host key now."""
-    served.tenant.add_secret(f"{served.tenant.name}-passphrase", (served.tenant.signing_key.passphrase or "").encode())
-    served.tenant.add_secret(f"{served.tenant.name}-host-keys", ssh_key().public)
+    served.deployment.cloud.add_secret(
+        f"{served.deployment.name}-passphrase", (served.deployment.cloud.signing_key.passphrase or "").encode()
+    )
+    served.deployment.cloud.add_secret(f"{served.deployment.name}-host-keys", ssh_key().public)
     return served.hour()
 
 
 def refusing_archive(served: Served) -> Slot:
     """The archive takes no upload."""
-    served.tenant.add_secret(f"{served.tenant.name}-host-keys", served.tenant.server_key.public)
-    served.tenant.break_storage("/o.*uploadType=resumable", "error", status=403, times=2)
+    served.deployment.cloud.add_secret(f"{served.deployment.name}-host-keys", served.deployment.cloud.server_key.public)
+    served.deployment.break_storage("/o.*uploadType=resumable", "error", status=403, times=2)
     return served.hour()
 
 
 def losing_stream(served: Served) -> Slot:
     """The warehouse leaves a message out."""
-    served.tenant.mend()
-    served.tenant.break_warehouse("ReadRows", "wrong-rows")
+    served.deployment.cloud.end_faults()
+    served.deployment.cloud.break_warehouse("ReadRows", "wrong-rows")
     return served.hour()
 
 
 def dropping_partner(served: Served) -> Slot:
     """The partner's server breaks off."""
-    served.tenant.mend()
-    served.tenant.break_partner(Fault("write", "drop", name=f"{served.tenant.name}/*"))
+    served.deployment.cloud.end_faults()
+    served.deployment.cloud.break_partner(Fault("write", "drop", name=f"{served.deployment.name}/*"))
     return served.hour()
 
 
@@ -118,21 +124,26 @@ CASES: dict[str, tuple[Callable[[Served], Slot], list[str]]] = {
 }
 
 
-def secrets(tenant: Tenant) -> list[str]:
+def secrets(deployment: InProcessDeployment) -> list[str]:
     """Pieces of every key and passphrase, long enough to be no accident."""
-    keys = (tenant.signing_key.private, tenant.partner_key.public, tenant.login_key.private, tenant.partner_key.private)
+    keys = (
+        deployment.cloud.signing_key.private,
+        deployment.cloud.partner_key.public,
+        deployment.cloud.login_key.private,
+        deployment.cloud.partner_key.private,
+    )
     lines = [line for key in keys for line in key.decode().splitlines() if len(line) > 30 and "-----" not in line]
     assert len(lines) > 10
-    return [*lines, str(tenant.signing_key.passphrase), PASSPHRASE.decode()]
+    return [*lines, str(deployment.cloud.signing_key.passphrase), PASSPHRASE.decode()]
 
 
 def test_the_whole_output_holds_no_value_no_key_and_no_passphrase_in_any_case(served: Served) -> None:
     codes = {case: served.ask(prepare(served)) for case, (prepare, _) in CASES.items()}
     served.function.stop()
     output = served.function.log.read_text()
-    found = [mark for mark in ("MARKED", AMOUNT, *secrets(served.tenant)) if mark in output]
+    found = [mark for mark in ("MARKED", AMOUNT, *secrets(served.deployment)) if mark in output]
     assert found == []
     for case, (_, expected) in CASES.items():
         assert set(codes[case]) == set(expected), (case, codes[case])
-    delivered = served.tenant.files / f"BK-bookings.{THEN.start:%Y%m%dT%H%M%SZ}.r1.p1-1.txt.pgp"
-    assert "MARKED-3-key" in served.tenant.open(delivered).decode()
+    delivered = served.deployment.files / f"BK-bookings.{THEN.start:%Y%m%dT%H%M%SZ}.r1.p1-1.txt.pgp"
+    assert "MARKED-3-key" in served.deployment.open(delivered).decode()

@@ -19,7 +19,7 @@ console = Console(highlight=False)
 def main() -> int:
     """Run it; 0 where the auditor found nothing."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="the same seed, the same mischief")
+    parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="the same seed, the same faults")
     parser.add_argument("--windows", type=int, default=120, help="datasets x hours")
     parser.add_argument("--parts", action="store_true", help="instead: two million rows of one window, in parts")
     given = parser.parse_args()
@@ -33,10 +33,10 @@ def main() -> int:
 
 
 def _show(day: Day) -> None:
-    mischief = ", ".join(f"{kind} {count}" for kind, count in sorted(day.mischief.items()))
+    faults = ", ".join(f"{kind} {count}" for kind, count in sorted(day.faults.items()))
     console.print(
         f"{day.slots} windows in {day.seconds:.0f} s: {day.pushes} pushes, {day.at_once} of them to both processes at "
-        f"once, {day.failed} to be repeated; mischief: {mischief}"
+        f"once, {day.failed} to be repeated; faults: {faults}"
     )
     found = day.audit
     table = Table("what the auditor found", "")

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from localcloud import keys
+from localcloud.deployment import LocalDeployment
 from localcloud.opened import decrypt, in_warehouse, read_csv
-from localcloud.world import World
 from pipeline.window import Slot, stamp
 
 NAME: Final = re.compile(r"(?P<dataset>\w+?)_(?P<start>\w+Z)_\w+Z_r(?P<revision>\d+)_(?P<part>\d+)of\d+\.csv\.pgp")
@@ -58,7 +58,7 @@ class Seen:
 
 
 def audit(
-    local: World,
+    deployment: LocalDeployment,
     slots: Iterable[Slot],
     partner_keys: Sequence[keys.PgpKey],
     *,
@@ -67,17 +67,17 @@ def audit(
 ) -> Audit:
     """Compare everything with everything. `left` names what others found left behind."""
     found = Audit(leftovers=len(left), problems=[f"left behind: {one}" for one in left])
-    records = _records(local)
-    with _home(partner_keys, local.signing_key) as home:
-        contents = _contents(local, home, records, found)
+    records = _records(deployment)
+    with _home(partner_keys, deployment.cloud.signing_key) as home:
+        contents = _contents(deployment, home, records, found)
     for slot in slots:
-        _slot(local, slot, contents, records, found)
+        _slot(deployment, slot, contents, records, found)
     for one in seen:
-        whole = local.files / one.name
+        whole = deployment.files / one.name
         if not whole.is_file() or not whole.read_bytes().startswith(one.content):
             found.altered += 1
             found.problems.append(f"{one.name} showed {len(one.content)} bytes that are not the beginning of the file")
-    for path in (*local.files.iterdir(), *local.root.glob("partner.incoming/*")):
+    for path in (*deployment.files.iterdir(), *deployment.cloud.root.glob("partner.incoming/*")):
         if NAME.fullmatch(path.name) is None:
             found.leftovers += 1
             found.problems.append(f"left at the partner: {path.name}")
@@ -85,22 +85,22 @@ def audit(
 
 
 def _contents(
-    local: World, home: Path, records: Mapping[str, dict[str, Any]], found: Audit
+    deployment: LocalDeployment, home: Path, records: Mapping[str, dict[str, Any]], found: Audit
 ) -> dict[tuple[str, str, int], list[Row]]:
     """The rows of every file that opens, by dataset, start and revision; who vouches for it is looked up."""
-    datasets, rows = local.datasets, dict[tuple[str, str, int], list[Row]]()
-    for path in local.received():
+    datasets, rows = deployment.datasets, dict[tuple[str, str, int], list[Row]]()
+    for path in deployment.received():
         match = NAME.fullmatch(path.name)
         if match is None:
             continue
         found.files += 1
         try:
-            opened = decrypt(home, path, local.signing_key.fingerprint)
+            opened = decrypt(home, path, deployment.cloud.signing_key.fingerprint)
         except ValueError:
             found.unchecked += path.stat().st_size
             found.problems.append(f"{path.name} does not open")
             continue
-        if not _vouched(local, path, opened, records):
+        if not _vouched(deployment, path, opened, records):
             found.unchecked += path.stat().st_size
             found.problems.append(f"no record vouches for {path.name}")
         read = read_csv(opened, datasets[match["dataset"]])
@@ -109,7 +109,7 @@ def _contents(
     return rows
 
 
-def _vouched(local: World, path: Path, opened: bytes, records: Mapping[str, dict[str, Any]]) -> bool:
+def _vouched(deployment: LocalDeployment, path: Path, opened: bytes, records: Mapping[str, dict[str, Any]]) -> bool:
     """Sealed, opened again with this content, archived as it is, and recorded as delivered."""
     digest, content = hashlib.sha256(path.read_bytes()).hexdigest(), hashlib.sha256(opened).hexdigest()
     sealed = [one for one in records.values() if "piece_sha256" in one and one["file_name"] == path.name]
@@ -118,7 +118,8 @@ def _vouched(local: World, path: Path, opened: bytes, records: Mapping[str, dict
         return False
     (record,) = sealed
     archived = {
-        one: local.storage.bucket("archive").blob(record[one]["name"]).download_as_bytes() for one in ("csv", "sealed")
+        one: deployment.cloud.storage.bucket("archive").blob(record[one]["name"]).download_as_bytes()
+        for one in ("csv", "sealed")
     }
     return bool(
         record["sealed"]["sha256"] == digest
@@ -128,13 +129,13 @@ def _vouched(local: World, path: Path, opened: bytes, records: Mapping[str, dict
 
 
 def _slot(
-    local: World,
+    deployment: LocalDeployment,
     slot: Slot,
     contents: Mapping[tuple[str, str, int], list[Row]],
     records: Mapping[str, dict[str, Any]],
     found: Audit,
 ) -> None:
-    dataset = local.datasets[slot.dataset]
+    dataset = deployment.datasets[slot.dataset]
     start = stamp(slot.window.start)
     prefix = f"deliveries/{slot.folder}/r"
     plans = {
@@ -146,19 +147,19 @@ def _slot(
     for revision in sorted(revisions):
         theirs = Counter(contents[slot.dataset, start, revision])
         snapshot = plans[revision]["snapshot"] if revision in plans else ""
-        foreign = theirs - Counter(in_warehouse(local, dataset, slot.window, snapshot))
+        foreign = theirs - Counter(in_warehouse(deployment, dataset, slot.window, snapshot))
         if foreign:
             found.altered += foreign.total()
             found.problems.append(f"{slot} r{revision}: {foreign.total()} rows are not the warehouse's")
     latest = Counter(contents.get((slot.dataset, start, max(plans, default=1)), ()))
-    lost = Counter(in_warehouse(local, dataset, slot.window)) - latest
+    lost = Counter(in_warehouse(deployment, dataset, slot.window)) - latest
     if lost or not plans:
         found.lost += lost.total() or 1
         found.problems.append(f"{slot}: {lost.total()} rows never arrived" + ("" if plans else ", nothing is planned"))
 
 
-def _records(local: World) -> dict[str, dict[str, Any]]:
-    blobs = local.storage.list_blobs("records", prefix="deliveries/")
+def _records(deployment: LocalDeployment) -> dict[str, dict[str, Any]]:
+    blobs = deployment.cloud.storage.list_blobs("records", prefix="deliveries/")
     return {blob.name: dict(json.loads(blob.download_as_bytes())["record"]) for blob in blobs}
 
 

@@ -12,8 +12,8 @@ from typing import Final
 from rich.console import Console
 
 from localcloud import sampledata
+from localcloud.deployment import LocalDeployment, local_deployment
 from localcloud.opened import decrypt, partner_home
-from localcloud.world import World, world
 from pipeline.window import Slot, Window
 from tests.chaos.sums import in_file, in_warehouse
 from tests.faults.push import asking_for
@@ -28,20 +28,20 @@ PATIENCE: Final = 900.0
 
 def parts(console: Console, rows: int = ROWS, part_rows: int = PART_ROWS) -> bool:
     """Deliver the window and add up what the partner can open; whether it is what the warehouse holds."""
-    with tempfile.TemporaryDirectory(prefix="pspp-parts-") as root, world(Path(root)) as local:
+    with tempfile.TemporaryDirectory(prefix="pspp-parts-") as root, local_deployment(Path(root)) as deployment:
         slot = Slot(DATASET, Window.last_full_hour_before(datetime.now(UTC)))
-        _load(local, slot, rows)
-        function = local.function(workers=WORKERS, MAX_PART_ROWS=str(part_rows)).start()
+        _load(deployment, slot, rows)
+        function = deployment.function(workers=WORKERS, MAX_PART_ROWS=str(part_rows)).start()
         try:
-            local.subscribe(function)
+            deployment.subscribe(function)
             began = time.monotonic()
-            local.publish(asking_for(slot.window, DATASET).data)
+            deployment.publish(asking_for(slot.window, DATASET).data)
             done = until(lambda: any(one["event"] == "delivery.completed" for one in function.events()), PATIENCE)
             seconds = time.monotonic() - began
         finally:
             function.stop()
-        found = _partner_sums(local)
-        expected = in_warehouse(local, slot)
+        found = _partner_sums(deployment)
+        expected = in_warehouse(deployment, slot)
     console.print(
         f"{expected[0]:,} rows in {len(found)} parts, largest {max(one[0] for one in found):,}, {WORKERS} instances: "
         f"{seconds:.0f} s"
@@ -51,14 +51,16 @@ def parts(console: Console, rows: int = ROWS, part_rows: int = PART_ROWS) -> boo
     return bool(done) and total == expected and max(one[0] for one in found) <= part_rows
 
 
-def _load(local: World, slot: Slot, rows: int) -> None:
-    dataset = local.datasets[slot.dataset]
+def _load(deployment: LocalDeployment, slot: Slot, rows: int) -> None:
+    dataset = deployment.datasets[slot.dataset]
     for number in range(-(-rows // PART_ROWS)):
         some = min(PART_ROWS, rows - number * PART_ROWS)
-        local.tables.load(dataset.table, sampledata.rows(dataset, slot.window, some, seed=number, outside=0))
-    local.tables.complete([slot.dataset], slot.window.end)
+        deployment.tables.load(dataset.table, sampledata.rows(dataset, slot.window, some, seed=number, outside=0))
+    deployment.tables.complete([slot.dataset], slot.window.end)
 
 
-def _partner_sums(local: World) -> list[tuple[int, int, Decimal]]:
-    with partner_home(local.partner_key, local.signing_key) as home:
-        return [in_file(decrypt(home, file, local.signing_key.fingerprint)) for file in local.received()]
+def _partner_sums(deployment: LocalDeployment) -> list[tuple[int, int, Decimal]]:
+    with partner_home(deployment.cloud.partner_key, deployment.cloud.signing_key) as home:
+        return [
+            in_file(decrypt(home, file, deployment.cloud.signing_key.fingerprint)) for file in deployment.received()
+        ]

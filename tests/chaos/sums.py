@@ -9,7 +9,7 @@ import duckdb
 import pyarrow.csv
 from google.cloud import bigquery
 
-from localcloud.world import World
+from localcloud.deployment import LocalDeployment
 from pipeline.window import Slot
 
 Sums = tuple[int, int, Decimal]
@@ -27,9 +27,9 @@ def in_file(content: bytes) -> Sums:
     return int(count), int(keys), Decimal(amount or 0)
 
 
-def in_warehouse(local: World, slot: Slot) -> Sums:
+def in_warehouse(deployment: LocalDeployment, slot: Slot) -> Sums:
     """Of what the warehouse holds for a slot now."""
-    dataset, tables = local.datasets[slot.dataset], local.tables
+    dataset, tables = deployment.datasets[slot.dataset], deployment.tables
     (row,) = tables.sql(
         "SELECT COUNT(*) AS n, COUNT(DISTINCT payment_id) AS k, SUM(amount) AS a "
         f"FROM `{tables.name}.{dataset.table}` WHERE updated_at >= @start AND updated_at < @end AND in_program",

@@ -17,35 +17,35 @@ from pipeline.deliver.csvfile import csv_bytes
 from pipeline.deliver.rows import Checks
 from pipeline.errors import OutOfTime, SourceUnavailable
 from pipeline.window import HOUR, Window
-from tests.bookings import CONTRACT, bookings, in_file, rows_in_file, table
-from tests.tenant import HOUR as THEN
-from tests.tenant import Tenant
+from tests.deployment import HOUR as THEN
+from tests.deployment import InProcessDeployment
+from tests.sample_contract import CONTRACT, in_file, rows_in_file, sample_contract, table
 
 COUNT = 40
 
 
 @pytest.fixture
-def source(tenant: Tenant) -> Source:
+def source(deployment: InProcessDeployment) -> Source:
     """A warehouse with some bookings of one hour, the last four internal."""
-    tenant.book(COUNT, internal=4, window=THEN)
+    deployment.load_sample(COUNT, internal=4, window=THEN)
     return Source(settings.from_environment())
 
 
 def counted(source: Source, *, parts: int = 1, dataset: Dataset | None = None) -> list[Counted]:
     """What the hour holds now."""
-    contract = dataset or bookings()
+    contract = dataset or sample_contract()
     return source.count(contract, THEN, now(source), Budget.of(60), parts=parts)
 
 
 def now(source: Source) -> datetime:
     """The warehouse's own time."""
-    return source.readiness(bookings(), Budget.of(60)).snapshot
+    return source.readiness(sample_contract(), Budget.of(60)).snapshot
 
 
 def read(source: Source, *, part: int = 1, parts: int = 1, snapshot: datetime | None = None) -> list[pa.RecordBatch]:
     """The batches of the hour."""
     at = snapshot or now(source)
-    return list(source.batches(bookings(), THEN, at, Budget.of(60), part=part, parts=parts))
+    return list(source.batches(sample_contract(), THEN, at, Budget.of(60), part=part, parts=parts))
 
 
 def keys(batches: list[pa.RecordBatch]) -> list[tuple[str, int]]:
@@ -59,26 +59,26 @@ def keys(batches: list[pa.RecordBatch]) -> list[tuple[str, int]]:
     )
 
 
-def test_a_dataset_is_complete_until_its_watermark(tenant: Tenant, source: Source) -> None:
-    ready = source.readiness(bookings(), Budget.of(60))
+def test_a_dataset_is_complete_until_its_watermark(deployment: InProcessDeployment, source: Source) -> None:
+    ready = source.readiness(sample_contract(), Budget.of(60))
     assert ready.complete_until == THEN.end
     assert abs(ready.snapshot - datetime.now(THEN.start.tzinfo)) < timedelta(minutes=1)
 
 
 def test_a_dataset_that_the_watermark_does_not_know_is_complete_for_no_time(source: Source) -> None:
-    other = bookings(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
+    other = sample_contract(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
     assert source.readiness(other, Budget.of(60)).complete_until is None
 
 
 def test_a_dataset_without_watermark_is_complete_until_now(source: Source) -> None:
-    none = bookings(CONTRACT.replace("value: watermark", "value: none"))
+    none = sample_contract(CONTRACT.replace("value: watermark", "value: none"))
     ready = source.readiness(none, Budget.of(60))
     assert ready.complete_until == ready.snapshot
 
 
 def test_rows_arrive_with_every_value_exact(source: Source) -> None:
     (batch,) = read(source)
-    dataset = bookings()
+    dataset = sample_contract()
     found = [tuple(in_file(column, row[column.name]) for column in dataset.columns) for row in batch.to_pylist()]
     assert sorted(found, key=str) == sorted(rows_in_file(table(THEN, COUNT, internal=4)), key=str)
     assert batch.schema.field("amount").type == pa.decimal128(38, 9)
@@ -88,13 +88,13 @@ def test_rows_arrive_with_every_value_exact(source: Source) -> None:
 
 def test_no_rows_are_no_batches_with_rows(source: Source) -> None:
     later = Window(THEN.start - HOUR, THEN.start)
-    assert sum(one.num_rows for one in source.batches(bookings(), later, now(source), Budget.of(60))) == 0
-    assert source.count(bookings(), later, now(source), Budget.of(60)) == []
+    assert sum(one.num_rows for one in source.batches(sample_contract(), later, now(source), Budget.of(60))) == 0
+    assert source.count(sample_contract(), later, now(source), Budget.of(60)) == []
 
 
 def test_the_control_totals_of_the_rows_are_those_that_the_warehouse_counts(source: Source) -> None:
     (total,) = counted(source)
-    checks = Checks(bookings(), THEN)
+    checks = Checks(sample_contract(), THEN)
     assert sum(frame.height for frame in checks.checking(read(source))) == total.rows
     assert {name: plain(value) for name, value in checks.findings.totals.items()} == total.totals
     assert set(total.totals) == {"sum(amount)", "min(line)", "max(touched)"}
@@ -103,12 +103,12 @@ def test_the_control_totals_of_the_rows_are_those_that_the_warehouse_counts(sour
 def test_what_is_counted_is_what_is_read(source: Source) -> None:
     (total,) = counted(source)
     assert (total.part, total.rows, total.keys) == (1, COUNT - 4, COUNT - 4)
-    written = b"".join(csv_bytes(Checks(bookings(), THEN).checking(read(source)), bookings()))
+    written = b"".join(csv_bytes(Checks(sample_contract(), THEN).checking(read(source)), sample_contract()))
     assert total.bytes == pytest.approx(len(written), rel=0.2)
 
 
-def test_a_key_that_stands_twice_is_counted_once(tenant: Tenant, source: Source) -> None:
-    tenant.tables.load("ledger_v2", table(THEN, 2))
+def test_a_key_that_stands_twice_is_counted_once(deployment: InProcessDeployment, source: Source) -> None:
+    deployment.tables.load("ledger_v2", table(THEN, 2))
     (total,) = counted(source)
     assert (total.rows, total.keys) == (COUNT - 2, COUNT - 4)
 
@@ -138,38 +138,42 @@ CHANGES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_the_fingerprint_notices_any_change(tenant: Tenant, source: Source, case: str) -> None:
+def test_the_fingerprint_notices_any_change(deployment: InProcessDeployment, source: Source, case: str) -> None:
     (before,) = counted(source)
-    tenant.tables.sql(CHANGES[case].format(f"{tenant.tables.name}.ledger_v2"))
+    deployment.tables.sql(CHANGES[case].format(f"{deployment.tables.name}.ledger_v2"))
     (after,) = counted(source)
     assert after.fingerprint != before.fingerprint
 
 
-def test_the_fingerprint_does_not_depend_on_order_or_on_what_is_not_shared(tenant: Tenant, source: Source) -> None:
+def test_the_fingerprint_does_not_depend_on_order_or_on_what_is_not_shared(
+    deployment: InProcessDeployment, source: Source
+) -> None:
     (before,) = counted(source)
-    ledger = f"{tenant.tables.name}.ledger_v2"
-    tenant.tables.sql(f"UPDATE `{ledger}` SET is_internal = NULL WHERE line < {COUNT - 4}")
-    tenant.tables.sql(f"CREATE TABLE `{tenant.tables.name}.kept` AS SELECT * FROM `{ledger}` ORDER BY line DESC")
-    tenant.tables.sql(f"DELETE FROM `{ledger}` WHERE TRUE")
-    tenant.tables.sql(f"INSERT INTO `{ledger}` SELECT * FROM `{tenant.tables.name}.kept`")
+    ledger = f"{deployment.tables.name}.ledger_v2"
+    deployment.tables.sql(f"UPDATE `{ledger}` SET is_internal = NULL WHERE line < {COUNT - 4}")
+    deployment.tables.sql(
+        f"CREATE TABLE `{deployment.tables.name}.kept` AS SELECT * FROM `{ledger}` ORDER BY line DESC"
+    )
+    deployment.tables.sql(f"DELETE FROM `{ledger}` WHERE TRUE")
+    deployment.tables.sql(f"INSERT INTO `{ledger}` SELECT * FROM `{deployment.tables.name}.kept`")
     (after,) = counted(source)
     assert after == before
 
 
-def test_a_snapshot_is_read_as_it_was_whatever_happened_since(tenant: Tenant, source: Source) -> None:
+def test_a_snapshot_is_read_as_it_was_whatever_happened_since(deployment: InProcessDeployment, source: Source) -> None:
     snapshot = now(source)
     before = read(source, snapshot=snapshot)
-    tenant.tables.sql(f"DELETE FROM `{tenant.tables.name}.ledger_v2` WHERE line > 3")
+    deployment.tables.sql(f"DELETE FROM `{deployment.tables.name}.ledger_v2` WHERE line > 3")
     assert keys(read(source, snapshot=snapshot)) == keys(before)
     assert len(keys(read(source))) == 4
-    (total,) = source.count(bookings(), THEN, snapshot, Budget.of(60))
+    (total,) = source.count(sample_contract(), THEN, snapshot, Budget.of(60))
     assert total.rows == COUNT - 4
 
 
 def test_a_stream_that_is_not_wanted_to_its_end_leaves_no_thread(source: Source) -> None:
     read(source)
     before = set(threading.enumerate())
-    stream = source.batches(bookings(), THEN, now(source), Budget.of(60))
+    stream = source.batches(sample_contract(), THEN, now(source), Budget.of(60))
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # a generator
     assert not [one for one in set(threading.enumerate()) - before if not one.daemon]
@@ -178,20 +182,22 @@ def test_a_stream_that_is_not_wanted_to_its_end_leaves_no_thread(source: Source)
 # What goes wrong
 
 CALLS: dict[str, Callable[[Source, Budget], object]] = {
-    "readiness": lambda source, budget: source.readiness(bookings(), budget),
-    "count": lambda source, budget: source.count(bookings(), THEN, THEN.end, budget),
-    "extract": lambda source, budget: list(source.batches(bookings(), THEN, THEN.end, budget)),
+    "readiness": lambda source, budget: source.readiness(sample_contract(), budget),
+    "count": lambda source, budget: source.count(sample_contract(), THEN, THEN.end, budget),
+    "extract": lambda source, budget: list(source.batches(sample_contract(), THEN, THEN.end, budget)),
 }
 
 
-def test_a_table_that_is_not_there_is_named(tenant: Tenant, source: Source) -> None:
-    other = bookings(CONTRACT.replace("physicalName: ledger_v2", "physicalName: no_such"))
-    with pytest.raises(SourceUnavailable, match=f"does not find {tenant.tables.name}.no_such or watermark"):
+def test_a_table_that_is_not_there_is_named(deployment: InProcessDeployment, source: Source) -> None:
+    other = sample_contract(CONTRACT.replace("physicalName: ledger_v2", "physicalName: no_such"))
+    with pytest.raises(SourceUnavailable, match=f"does not find {deployment.tables.name}.no_such or watermark"):
         counted(source, dataset=other)
 
 
-def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(tenant: Tenant, source: Source) -> None:
-    wrong = bookings(CONTRACT.replace("NOT is_internal OR", "no_such_column = 'a secret' OR"))
+def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(
+    deployment: InProcessDeployment, source: Source
+) -> None:
+    wrong = sample_contract(CONTRACT.replace("NOT is_internal OR", "no_such_column = 'a secret' OR"))
     with pytest.raises(
         SourceUnavailable, match=r"refuses the count query on .*Compare the contract's columns"
     ) as caught:
@@ -207,8 +213,8 @@ def test_no_query_is_begun_when_the_time_is_over(source: Source, call: str) -> N
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_warehouse_that_is_not_there_is_noticed_within_the_budget(tenant: Tenant, call: str) -> None:
-    tenant.set(BIGQUERY_EMULATOR_HOST="http://127.0.0.1:1")
+def test_a_warehouse_that_is_not_there_is_noticed_within_the_budget(deployment: InProcessDeployment, call: str) -> None:
+    deployment.set(BIGQUERY_EMULATOR_HOST="http://127.0.0.1:1")
     began = time.monotonic()
     with pytest.raises((SourceUnavailable, OutOfTime)):
         CALLS[call](Source(settings.from_environment()), Budget.of(1.5))
@@ -219,9 +225,9 @@ def test_a_warehouse_that_is_not_there_is_noticed_within_the_budget(tenant: Tena
     ("match", "call"), [("jobs.query", "count"), ("jobs.insert", "extract"), ("ReadRows", "extract")]
 )
 def test_a_warehouse_that_hangs_is_given_up_within_the_budget(
-    tenant: Tenant, source: Source, match: str, call: str
+    deployment: InProcessDeployment, source: Source, match: str, call: str
 ) -> None:
-    tenant.break_warehouse(match, "hang", times=50)
+    deployment.cloud.break_warehouse(match, "hang", times=50)
     began = time.monotonic()
     with pytest.raises((SourceUnavailable, OutOfTime)):
         CALLS[call](source, Budget.of(1.5))
@@ -230,15 +236,17 @@ def test_a_warehouse_that_hangs_is_given_up_within_the_budget(
 
 @pytest.mark.parametrize("match", ["ReadRows", "CreateReadSession"])
 def test_a_stream_that_breaks_once_goes_on_without_losing_or_doubling_a_row(
-    tenant: Tenant, source: Source, match: str
+    deployment: InProcessDeployment, source: Source, match: str
 ) -> None:
     expected = keys(read(source))
-    tenant.break_warehouse(match, "error")
+    deployment.cloud.break_warehouse(match, "error")
     assert keys(read(source)) == expected
 
 
-def test_a_stream_that_keeps_breaking_is_an_error_that_may_pass(tenant: Tenant, source: Source) -> None:
-    tenant.break_warehouse("ReadRows", "error", times=1000)
+def test_a_stream_that_keeps_breaking_is_an_error_that_may_pass(
+    deployment: InProcessDeployment, source: Source
+) -> None:
+    deployment.cloud.break_warehouse("ReadRows", "error", times=1000)
     with pytest.raises((SourceUnavailable, OutOfTime)):
         CALLS["extract"](source, Budget.of(2))
     assert SourceUnavailable.retryable

@@ -4,59 +4,59 @@ import time
 
 import pytest
 
-from localcloud.world import PROJECT
+from localcloud.cloud import PROJECT
 from pipeline import settings
 from pipeline.budget import Budget
 from pipeline.clients.pubsub import Topics
 from pipeline.errors import OutOfTime, TopicUnavailable
-from tests.tenant import Tenant
+from tests.deployment import InProcessDeployment
 
 
 @pytest.fixture
-def topics(tenant: Tenant) -> Topics:
+def topics(deployment: InProcessDeployment) -> Topics:
     return Topics(settings.from_environment())
 
 
-def received(tenant: Tenant) -> list[tuple[bytes, dict[str, str]]]:
+def received(deployment: InProcessDeployment) -> list[tuple[bytes, dict[str, str]]]:
     """What is on the rejected topic, with attributes."""
-    return [(bytes(one.data), dict(one.attributes)) for one in tenant.taken("rejected")]
+    return [(bytes(one.data), dict(one.attributes)) for one in deployment.taken(deployment.rejected_topic)]
 
 
-def test_every_message_is_published_once_with_its_attributes(tenant: Tenant, topics: Topics) -> None:
+def test_every_message_is_published_once_with_its_attributes(deployment: InProcessDeployment, topics: Topics) -> None:
     messages = [f"message {number}".encode() for number in range(700)]
-    count = topics.publish(f"{tenant.name}-rejected", iter(messages), Budget.of(30), {"code": "x"})
+    count = topics.publish(f"{deployment.name}-rejected", iter(messages), Budget.of(30), {"code": "x"})
     assert count == 700
-    found = received(tenant)
+    found = received(deployment)
     assert sorted(data for data, _ in found) == sorted(messages)
     assert {attributes["code"] for _, attributes in found} == {"x"}
 
 
-def test_a_topic_may_be_named_in_full(tenant: Tenant, topics: Topics) -> None:
-    full = f"projects/{PROJECT}/topics/{tenant.name}-rejected"
+def test_a_topic_may_be_named_in_full(deployment: InProcessDeployment, topics: Topics) -> None:
+    full = f"projects/{PROJECT}/topics/{deployment.name}-rejected"
     assert topics.path(full) == full
     assert topics.path("short") == f"projects/{PROJECT}/topics/short"
     assert topics.publish(full, [b"x"], Budget.of(30)) == 1
-    assert received(tenant) == [(b"x", {})]
+    assert received(deployment) == [(b"x", {})]
 
 
 def test_nothing_to_publish_is_done(topics: Topics) -> None:
     assert topics.publish("no-such", [], Budget.of(30)) == 0
 
 
-def test_a_topic_that_is_not_there_is_an_error_that_names_it(tenant: Tenant, topics: Topics) -> None:
+def test_a_topic_that_is_not_there_is_an_error_that_names_it(deployment: InProcessDeployment, topics: Topics) -> None:
     with pytest.raises(TopicUnavailable, match=f"publish to projects/{PROJECT}/topics/no-such .*the topic must exist"):
         topics.publish("no-such", [b"x"], Budget.of(30))
 
 
-def test_a_service_that_is_not_there_is_noticed_within_the_budget(tenant: Tenant) -> None:
-    tenant.set(PUBSUB_EMULATOR_HOST="127.0.0.1:1")
+def test_a_service_that_is_not_there_is_noticed_within_the_budget(deployment: InProcessDeployment) -> None:
+    deployment.set(PUBSUB_EMULATOR_HOST="127.0.0.1:1")
     began = time.monotonic()
     with pytest.raises((TopicUnavailable, OutOfTime)):
         Topics(settings.from_environment()).publish("any", [b"x"], Budget.of(1))
     assert time.monotonic() - began < 10
 
 
-def test_nothing_is_published_when_the_time_is_over(tenant: Tenant, topics: Topics) -> None:
+def test_nothing_is_published_when_the_time_is_over(deployment: InProcessDeployment, topics: Topics) -> None:
     with pytest.raises(OutOfTime):
-        topics.publish(f"{tenant.name}-rejected", [b"x"], Budget(time.monotonic() - 1, 1))
-    assert received(tenant) == []
+        topics.publish(f"{deployment.name}-rejected", [b"x"], Budget(time.monotonic() - 1, 1))
+    assert received(deployment) == []

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from pipeline.clients import queries
 from pipeline.contracts.dataset import Dataset
-from tests.bookings import CONTRACT, bookings
+from tests.sample_contract import CONTRACT, sample_contract
 
 WAREHOUSE = "project-1.set"
 SNAPSHOT = datetime(2026, 11, 23, 14, 3, 4, 567_890, tzinfo=UTC)
@@ -25,7 +25,7 @@ OTHERS: dict[str, Callable[[Dataset], str]] = {
     "moved on": lambda dataset: queries.moved_on(dataset, WAREHOUSE),
 }
 NOT_SHARED = "is_internal"
-BARE = bookings(
+BARE = sample_contract(
     CONTRACT.replace('["sum(amount)", "min(line)", "max(touched)"]', "[]")
     .replace('{property: filter, value: "NOT is_internal OR is_internal IS NULL"}', "{property: filter}")
     .replace("value: watermark", "value: none")
@@ -40,14 +40,14 @@ def parsed(sql: str) -> exp.Query:
 
 
 @pytest.mark.parametrize("name", [*ROWS, *OTHERS])
-@pytest.mark.parametrize("dataset", [bookings(), BARE], ids=["everything", "bare"])
+@pytest.mark.parametrize("dataset", [sample_contract(), BARE], ids=["everything", "bare"])
 def test_every_query_is_one_statement_of_bigquerys_grammar(name: str, dataset: Dataset) -> None:
     assert parsed({**ROWS, **OTHERS}[name](dataset)).sql(dialect="bigquery")
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_read_of_rows_names_the_same_snapshot_to_the_microsecond(name: str) -> None:
-    sql = ROWS[name](bookings())
+    sql = ROWS[name](sample_contract())
     (table,) = parsed(sql).find_all(exp.Table)
     assert table.args["version"].sql(dialect="bigquery").startswith("FOR SYSTEM_TIME AS OF")
     assert "'2026-11-23 14:03:04.567890+00:00'" in sql
@@ -56,26 +56,26 @@ def test_every_read_of_rows_names_the_same_snapshot_to_the_microsecond(name: str
 
 @pytest.mark.parametrize("name", ROWS)
 def test_the_window_is_half_open_over_the_change_column(name: str) -> None:
-    assert "`touched` >= @start AND `touched` < @end" in ROWS[name](bookings())
+    assert "`touched` >= @start AND `touched` < @end" in ROWS[name](sample_contract())
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_filter_with_an_or_does_not_open_the_window(name: str) -> None:
-    (where,) = parsed(ROWS[name](bookings())).find_all(exp.Where)
+    (where,) = parsed(ROWS[name](sample_contract())).find_all(exp.Where)
     assert not isinstance(where.this, exp.Or)
     assert "(NOT is_internal OR is_internal IS NULL)" in where.sql(dialect="bigquery")
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_column_that_is_not_shared_stands_in_the_filter_alone(name: str) -> None:
-    statement = parsed(ROWS[name](bookings()))
+    statement = parsed(ROWS[name](sample_contract()))
     inside = [column for column in statement.find_all(exp.Column) if column.name == NOT_SHARED]
     assert inside
     assert all(column.find_ancestor(exp.Where) for column in inside)
 
 
 def test_the_extract_gives_the_columns_of_the_file_under_their_names_in_order() -> None:
-    dataset = bookings()
+    dataset = sample_contract()
     statement = parsed(queries.extract(dataset, WAREHOUSE, SNAPSHOT, 1, 1))
     assert isinstance(statement, exp.Select)
     assert [one.alias_or_name for one in statement.expressions] == [column.name for column in dataset.columns]
@@ -83,14 +83,14 @@ def test_the_extract_gives_the_columns_of_the_file_under_their_names_in_order() 
 
 
 def test_the_totals_are_those_of_the_contract_by_number() -> None:
-    statement = parsed(queries.totals(bookings(), WAREHOUSE, SNAPSHOT, 1))
+    statement = parsed(queries.totals(sample_contract(), WAREHOUSE, SNAPSHOT, 1))
     assert isinstance(statement, exp.Select)
     names = [one.alias for one in statement.expressions]
     assert names == ["part", "row_count", "key_count", "byte_count", "fingerprint", "total_0", "total_1", "total_2"]
 
 
 def test_one_part_is_no_condition_and_several_cut_by_the_key_alone() -> None:
-    dataset = bookings()
+    dataset = sample_contract()
     assert "MOD" not in queries.extract(dataset, WAREHOUSE, SNAPSHOT, 1, 1)
     cut = queries.extract(dataset, WAREHOUSE, SNAPSHOT, 3, 7).partition(" AND MOD(")[2]
     assert cut.endswith(", 7) + 1 = 3")
@@ -100,4 +100,4 @@ def test_one_part_is_no_condition_and_several_cut_by_the_key_alone() -> None:
 
 def test_a_dataset_without_watermark_is_complete_until_now() -> None:
     assert queries.readiness(BARE, WAREHOUSE).count("CURRENT_TIMESTAMP()") == 2
-    assert "`project-1.set.watermark` WHERE dataset = @dataset" in queries.readiness(bookings(), WAREHOUSE)
+    assert "`project-1.set.watermark` WHERE dataset = @dataset" in queries.readiness(sample_contract(), WAREHOUSE)

@@ -7,37 +7,37 @@ import pytest
 from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
-from localcloud.world import PROJECT
+from localcloud.cloud import PROJECT
 from pipeline import settings
 from pipeline.budget import Budget
 from pipeline.clients.secretmanager import Credentials, Secret
 from pipeline.errors import CredentialsUnavailable, OutOfTime
-from tests.tenant import Tenant
+from tests.deployment import InProcessDeployment
 
 PATH = f"projects/{PROJECT}/secrets"
 
 
 @pytest.fixture
-def credentials(tenant: Tenant) -> Credentials:
+def credentials(deployment: InProcessDeployment) -> Credentials:
     return Credentials(settings.from_environment())
 
 
 @pytest.fixture
-def manager(tenant: Tenant) -> secretmanager.SecretManagerServiceClient:
-    channel = grpc.insecure_channel(tenant.services["secretmanager"].ready["grpc"])
+def manager(deployment: InProcessDeployment) -> secretmanager.SecretManagerServiceClient:
+    channel = grpc.insecure_channel(deployment.cloud.services["secretmanager"].ready["grpc"])
     return secretmanager.SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
 
 
-def test_the_latest_version_is_read_with_its_number(tenant: Tenant, credentials: Credentials) -> None:
-    tenant.add_secret(tenant.name, b"old")
-    assert credentials.read(tenant.name, Budget.of(30)) == Secret(tenant.name, "1", b"old")
-    tenant.add_secret(tenant.name, b"new\0\xff")
-    assert credentials.read(tenant.name, Budget.of(30)) == Secret(tenant.name, "2", b"new\0\xff")
+def test_the_latest_version_is_read_with_its_number(deployment: InProcessDeployment, credentials: Credentials) -> None:
+    deployment.cloud.add_secret(deployment.name, b"old")
+    assert credentials.read(deployment.name, Budget.of(30)) == Secret(deployment.name, "1", b"old")
+    deployment.cloud.add_secret(deployment.name, b"new\0\xff")
+    assert credentials.read(deployment.name, Budget.of(30)) == Secret(deployment.name, "2", b"new\0\xff")
 
 
-def test_a_value_is_never_shown(tenant: Tenant, credentials: Credentials) -> None:
-    tenant.add_secret(tenant.name, b"open sesame")
-    assert "sesame" not in repr(credentials.read(tenant.name, Budget.of(30)))
+def test_a_value_is_never_shown(deployment: InProcessDeployment, credentials: Credentials) -> None:
+    deployment.cloud.add_secret(deployment.name, b"open sesame")
+    assert "sesame" not in repr(credentials.read(deployment.name, Budget.of(30)))
 
 
 @pytest.mark.parametrize(
@@ -63,28 +63,31 @@ def test_a_secret_that_is_not_there_is_said_with_the_command_that_adds_it(creden
 
 @pytest.mark.parametrize("state", ["disabled", "destroyed"])
 def test_a_version_that_is_disabled_or_destroyed_is_said_to_be(
-    tenant: Tenant, credentials: Credentials, manager: secretmanager.SecretManagerServiceClient, state: str
+    deployment: InProcessDeployment,
+    credentials: Credentials,
+    manager: secretmanager.SecretManagerServiceClient,
+    state: str,
 ) -> None:
-    tenant.add_secret(tenant.name, b"value")
-    version = f"{PATH}/{tenant.name}/versions/1"
+    deployment.cloud.add_secret(deployment.name, b"value")
+    version = f"{PATH}/{deployment.name}/versions/1"
     if state == "disabled":
         manager.disable_secret_version(name=version)
     else:
         manager.destroy_secret_version(name=version)
     with pytest.raises(
-        CredentialsUnavailable, match=f"latest version of {PATH}/{tenant.name} is disabled or destroyed"
+        CredentialsUnavailable, match=f"latest version of {PATH}/{deployment.name} is disabled or destroyed"
     ):
-        credentials.read(tenant.name, Budget.of(30))
+        credentials.read(deployment.name, Budget.of(30))
 
 
-def test_an_empty_value_is_said_to_be_empty(tenant: Tenant, credentials: Credentials) -> None:
-    tenant.add_secret(tenant.name, b" \n")
+def test_an_empty_value_is_said_to_be_empty(deployment: InProcessDeployment, credentials: Credentials) -> None:
+    deployment.cloud.add_secret(deployment.name, b" \n")
     with pytest.raises(CredentialsUnavailable, match="is empty; add one with the value"):
-        credentials.read(tenant.name, Budget.of(30))
+        credentials.read(deployment.name, Budget.of(30))
 
 
-def test_a_service_that_is_not_there_is_an_error_that_may_pass(tenant: Tenant) -> None:
-    tenant.set(SECRET_MANAGER_EMULATOR_HOST="127.0.0.1:1")
+def test_a_service_that_is_not_there_is_an_error_that_may_pass(deployment: InProcessDeployment) -> None:
+    deployment.set(SECRET_MANAGER_EMULATOR_HOST="127.0.0.1:1")
     with pytest.raises(CredentialsUnavailable, match="Secret Manager cannot give"):
         Credentials(settings.from_environment()).read("pgp-partner-key", Budget.of(5))
     assert CredentialsUnavailable.retryable

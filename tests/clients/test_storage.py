@@ -17,19 +17,19 @@ from pipeline.budget import Budget
 from pipeline.clients import storage
 from pipeline.clients.storage import Bucket
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable, OutOfTime
-from tests.tenant import Tenant
+from tests.deployment import InProcessDeployment
 
 CONTENT = os.urandom(2 * storage.PIECE + 12_345)
 
 
 @pytest.fixture
-def bucket(tenant: Tenant) -> Bucket:
-    return within(tenant, 60)
+def bucket(deployment: InProcessDeployment) -> Bucket:
+    return within(deployment, 60)
 
 
-def within(tenant: Tenant, seconds: float, name: str = "archive") -> Bucket:
-    """The tenant's bucket for so long."""
-    return Bucket(storage.client(settings.from_environment()), f"{tenant.name}-{name}", Budget.of(seconds))
+def within(deployment: InProcessDeployment, seconds: float, name: str = "archive") -> Bucket:
+    """The deployment's bucket for so long."""
+    return Bucket(storage.client(settings.from_environment()), f"{deployment.name}-{name}", Budget.of(seconds))
 
 
 def chunks(size: int = 1_000_000) -> Iterator[bytes]:
@@ -52,17 +52,19 @@ def test_the_first_to_create_wins_and_its_content_stays(bucket: Bucket) -> None:
     assert bucket.read("a.json") == b"first"
 
 
-def test_a_lost_answer_to_a_create_looks_like_a_loss_and_reads_back_as_ours(tenant: Tenant, bucket: Bucket) -> None:
-    tenant.break_storage("/o", "lose")
+def test_a_lost_answer_to_a_create_looks_like_a_loss_and_reads_back_as_ours(
+    deployment: InProcessDeployment, bucket: Bucket
+) -> None:
+    deployment.break_storage("/o", "lose")
     assert not bucket.create("a.json", b"ours")
     assert bucket.read("a.json") == b"ours"
 
 
 @pytest.mark.parametrize("action", ["error", "drop"])
-def test_a_request_that_fails_once_is_repeated(tenant: Tenant, bucket: Bucket, action: str) -> None:
-    tenant.break_storage("/o", action)
+def test_a_request_that_fails_once_is_repeated(deployment: InProcessDeployment, bucket: Bucket, action: str) -> None:
+    deployment.break_storage("/o", action)
     assert bucket.create("a.json", b"ours")
-    tenant.break_storage("alt=media", action)
+    deployment.break_storage("alt=media", action)
     assert bucket.read("a.json") == b"ours"
 
 
@@ -108,13 +110,15 @@ def test_any_size_is_stored(bucket: Bucket, size: int) -> None:
     assert bucket.write("a.pgp", [CONTENT[:size]]).crc32c == crc32c(CONTENT[:size])
 
 
-def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(tenant: Tenant, bucket: Bucket) -> None:
-    tenant.break_storage("upload_id", "hang")
+def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(
+    deployment: InProcessDeployment, bucket: Bucket
+) -> None:
+    deployment.break_storage("upload_id", "hang")
     copy = bucket.copy("a.csv")
     stream = copy.passing(chunks())
     assert b"".join(next(stream) for _ in chunks()) == CONTENT
     assert bucket.stat("a.csv") is None
-    tenant.mend()
+    deployment.cloud.end_faults()
     assert list(stream) == []
     assert copy.stored == bucket.stat("a.csv")
 
@@ -162,8 +166,10 @@ def test_a_name_that_was_taken_meanwhile_is_not_written_to(bucket: Bucket) -> No
 
 
 @pytest.mark.parametrize("action", ["error", "drop", "lose"])
-def test_an_upload_goes_on_where_a_request_of_it_fails(tenant: Tenant, bucket: Bucket, action: str) -> None:
-    tenant.break_storage("upload_id", action, skip=1)
+def test_an_upload_goes_on_where_a_request_of_it_fails(
+    deployment: InProcessDeployment, bucket: Bucket, action: str
+) -> None:
+    deployment.break_storage("upload_id", action, skip=1)
     assert bucket.write("a.csv", chunks()).crc32c == crc32c(CONTENT)
 
 
@@ -174,14 +180,14 @@ def test_recorded_bytes_come_back_in_pieces(bucket: Bucket) -> None:
     assert {len(piece) for piece in pieces[:-1]} == {5_000_000}
 
 
-def test_pieces_are_asked_for_together_and_come_in_order(tenant: Tenant, bucket: Bucket) -> None:
+def test_pieces_are_asked_for_together_and_come_in_order(deployment: InProcessDeployment, bucket: Bucket) -> None:
     stored = bucket.write("a.pgp", chunks())
-    tenant.break_storage("alt=media", "hang")  # the first to be asked for is the last to come
+    deployment.break_storage("alt=media", "hang")  # the first to be asked for is the last to come
     pieces = bucket.pieces(stored, 1_000_000)
-    mending = threading.Timer(0.5, tenant.mend)
-    mending.start()
+    release = threading.Timer(0.5, deployment.cloud.end_faults)
+    release.start()
     assert b"".join(pieces) == CONTENT
-    mending.join()
+    release.join()
 
 
 def test_a_reader_who_leaves_early_leaves_no_thread(bucket: Bucket) -> None:
@@ -196,9 +202,9 @@ def test_an_empty_object_has_no_pieces(bucket: Bucket) -> None:
     assert list(bucket.pieces(bucket.write("a.pgp", []), 10)) == []
 
 
-def test_just_the_generation_that_was_recorded_is_read(tenant: Tenant, bucket: Bucket) -> None:
+def test_just_the_generation_that_was_recorded_is_read(deployment: InProcessDeployment, bucket: Bucket) -> None:
     stored = bucket.write("a.pgp", [b"ours"])
-    blob = tenant.storage.bucket(bucket.name).blob("a.pgp")
+    blob = deployment.cloud.storage.bucket(bucket.name).blob("a.pgp")
     blob.delete()
     blob.upload_from_string(b"fake")
     with pytest.raises(ArchiveDamaged, match=f"generation {stored.generation}, 4 bytes, is what the record names"):
@@ -214,43 +220,45 @@ def test_an_object_that_is_shorter_than_recorded_is_damaged(bucket: Bucket) -> N
 # What goes wrong
 
 
-def test_a_refusal_says_which_roles_are_needed(tenant: Tenant, bucket: Bucket) -> None:
-    tenant.break_storage("/o", "error", status=403)
+def test_a_refusal_says_which_roles_are_needed(deployment: InProcessDeployment, bucket: Bucket) -> None:
+    deployment.break_storage("/o", "error", status=403)
     with pytest.raises(ArchiveUnavailable, match=r"refuses access to .*objectCreator and objectViewer"):
         bucket.stat("a.csv")
 
 
-def test_a_bucket_that_is_not_there_is_named(tenant: Tenant) -> None:
-    missing = within(tenant, 30, "missing")
+def test_a_bucket_that_is_not_there_is_named(deployment: InProcessDeployment) -> None:
+    missing = within(deployment, 30, "missing")
     for call in (
         lambda: missing.create("a", b"x"),
         lambda: missing.read("a"),
         lambda: missing.names(""),
         lambda: missing.write("a", [b"x"]),
     ):
-        with pytest.raises(ArchiveUnavailable, match=f"{tenant.name}-missing"):
+        with pytest.raises(ArchiveUnavailable, match=f"{deployment.name}-missing"):
             call()
 
 
-def test_a_service_that_stays_away_is_given_up_within_the_budget(tenant: Tenant) -> None:
-    tenant.break_storage("/o", "error", times=1000)
+def test_a_service_that_stays_away_is_given_up_within_the_budget(deployment: InProcessDeployment) -> None:
+    deployment.break_storage("/o", "error", times=1000)
     began = time.monotonic()
     with pytest.raises((ArchiveUnavailable, OutOfTime)):
-        within(tenant, 2).stat("a.csv")
+        within(deployment, 2).stat("a.csv")
     assert time.monotonic() - began < 10
 
 
-def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object(tenant: Tenant) -> None:
-    tenant.break_storage("upload_id", "hang", times=1000)
+def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object(
+    deployment: InProcessDeployment,
+) -> None:
+    deployment.break_storage("upload_id", "hang", times=1000)
     began = time.monotonic()
     with pytest.raises((ArchiveUnavailable, OutOfTime)):
-        within(tenant, 2).write("a.csv", chunks())
+        within(deployment, 2).write("a.csv", chunks())
     assert time.monotonic() - began < 10
-    tenant.mend()
-    assert within(tenant, 30).names("") == []
+    deployment.cloud.end_faults()
+    assert within(deployment, 30).names("") == []
 
 
-def test_nothing_is_asked_when_the_time_is_over(tenant: Tenant) -> None:
+def test_nothing_is_asked_when_the_time_is_over(deployment: InProcessDeployment) -> None:
     with pytest.raises(OutOfTime):
-        within(tenant, -1).create("a.json", b"x")
-    assert within(tenant, 30).names("") == []
+        within(deployment, -1).create("a.json", b"x")
+    assert within(deployment, 30).names("") == []

@@ -16,7 +16,7 @@ from pipeline.contracts.dataset import Column, Total
 from pipeline.errors import ContractInvalid
 from pipeline.settings import HERE
 from pipeline.window import HOUR, Delivery, Slot, Window, stamp
-from tests.bookings import CONTRACT, START, WINDOW, bookings
+from tests.sample_contract import CONTRACT, START, WINDOW, sample_contract
 
 SHIPPED = ("identity", "payments", "transactions")
 
@@ -58,7 +58,7 @@ def test_every_column_of_a_shipped_contract_is_described_and_classified(name: st
 
 
 def test_a_contract_of_others_is_read_whole() -> None:
-    dataset = bookings()
+    dataset = sample_contract()
     assert (dataset.name, dataset.version, dataset.table) == ("bookings", "2.3.4", "ledger_v2")
     assert (dataset.key, dataset.change) == (("booking", "line"), "touched")
     assert dataset.totals == (Total("sum", "amount"), Total("min", "line"), Total("max", "touched"))
@@ -70,14 +70,14 @@ def test_a_contract_of_others_is_read_whole() -> None:
 
 
 def test_what_a_contract_leaves_out_has_the_quiet_meaning() -> None:
-    dataset = bookings(
+    dataset = sample_contract(
         "\n".join(line for line in CONTRACT.splitlines() if not any(word in line for word in ("emptyWindow", "filter")))
     )
     assert (dataset.filter, dataset.empty_file) == (None, False)
 
 
 def test_a_table_without_watermark_says_so() -> None:
-    assert bookings(CONTRACT.replace("value: watermark", "value: none")).watermark is None
+    assert sample_contract(CONTRACT.replace("value: watermark", "value: none")).watermark is None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_table_without_watermark_says_so() -> None:
     ],
 )
 def test_types_are_those_of_the_warehouse_in_any_spelling(physical: str, type_: str, scale: int | None) -> None:
-    dataset = bookings(CONTRACT.replace('"BIGNUMERIC(38, 18)"', f'"{physical}"'))
+    dataset = sample_contract(CONTRACT.replace('"BIGNUMERIC(38, 18)"', f'"{physical}"'))
     column = dataset.column("rate")
     assert (column.type, column.scale) == (type_, scale)
     assert column.max_length == (36 if physical == "STRING(36)" else None)
@@ -245,7 +245,7 @@ def test_a_mistake_is_told_with_its_place(case: str) -> None:
     old, new, reason = MISTAKES[case]
     assert old in CONTRACT
     with pytest.raises(ContractInvalid) as caught:
-        bookings(CONTRACT.replace(old, new))
+        sample_contract(CONTRACT.replace(old, new))
     assert reason in caught.value.message
     assert all(line.startswith("bookings.yaml") for line in caught.value.message.splitlines())
 
@@ -253,7 +253,7 @@ def test_a_mistake_is_told_with_its_place(case: str) -> None:
 def test_every_mistake_is_told_at_once() -> None:
     text = CONTRACT.replace("sum(amount)", "sum(none)").replace("value: file}", "value: skip}").replace("DATE", "FLOAT")
     with pytest.raises(ContractInvalid) as caught:
-        bookings(text)
+        sample_contract(text)
     assert len(caught.value.message.splitlines()) == 3
 
 
@@ -288,7 +288,7 @@ PLACES: list[tuple[str | int, ...]] = [
 @pytest.mark.parametrize("place", PLACES, ids=str)
 def test_a_value_that_was_left_empty_is_a_mistake_with_a_place(place: tuple[str | int, ...]) -> None:
     with pytest.raises(ContractInvalid) as caught:
-        bookings(emptied(place))
+        sample_contract(emptied(place))
     assert all(line.startswith("bookings.yaml: ") for line in caught.value.message.splitlines())
 
 
@@ -332,14 +332,14 @@ DELIVERIES = st.builds(
 
 @given(DELIVERIES, DELIVERIES, st.integers(1, 20), st.integers(1, 20))
 def test_no_two_deliveries_or_parts_share_a_file_name(one: Delivery, other: Delivery, part: int, another: int) -> None:
-    dataset = bookings()
+    dataset = sample_contract()
     same = (one, part) == (other, another)
     assert (dataset.file_for(one, part, 20) == dataset.file_for(other, another, 20)) == same
 
 
 def test_a_file_name_follows_its_template() -> None:
     delivery = Delivery(Slot("bookings", WINDOW), 2)
-    assert bookings().file_for(delivery, 3, 4) == "BK-bookings.20261123T130000Z.r2.p3-4.txt"
+    assert sample_contract().file_for(delivery, 3, 4) == "BK-bookings.20261123T130000Z.r2.p3-4.txt"
 
 
 @given(
@@ -351,8 +351,8 @@ def test_a_file_name_follows_its_template() -> None:
 def test_a_file_of_ours_is_recognised_in_whatever_name_the_partner_makes_of_it(
     delivery: Delivery, part: int, before: str, after: str
 ) -> None:
-    name = before + bookings().file_for(delivery, part, 20) + after
-    assert bookings().recognise(name) == (delivery.slot.window.start, delivery.revision, part)
+    name = before + sample_contract().file_for(delivery, part, 20) + after
+    assert sample_contract().recognise(name) == (delivery.slot.window.start, delivery.revision, part)
 
 
 @given(
@@ -360,25 +360,25 @@ def test_a_file_of_ours_is_recognised_in_whatever_name_the_partner_makes_of_it(
     | st.from_regex(r"BK-bookings\.[0-9]{8}T[0-9]{6}Z\.r[0-9]{1,30}\.p[0-9]{1,9}-[0-9]{1,3}\.txt", fullmatch=True)
 )
 def test_whatever_a_file_is_called_it_is_recognised_or_not(name: str) -> None:
-    found = bookings().recognise(name)
+    found = sample_contract().recognise(name)
     assert found is None or stamp(found[0]) in name
 
 
 def test_a_file_of_another_dataset_is_not_recognised() -> None:
-    name = bookings().file_for(Delivery(Slot("bookings", WINDOW), 1), 1, 1)
-    other = bookings(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
+    name = sample_contract().file_for(Delivery(Slot("bookings", WINDOW), 1), 1, 1)
+    other = sample_contract(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
     assert other.recognise(name) is None
 
 
 def test_a_column_is_found_by_its_name_in_the_file() -> None:
-    dataset = bookings()
+    dataset = sample_contract()
     assert dataset.column("booking").source == "booking_no"
     with pytest.raises(KeyError):
         dataset.column("booking_no")
 
 
 def test_contracts_do_not_change_after_they_were_read() -> None:
-    dataset = bookings()
+    dataset = sample_contract()
     assert isinstance(reader.load(HERE / "contracts"), Mapping)
     assert replace(dataset, filter=None) != dataset
     with pytest.raises(AttributeError):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.dbt import build
+from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
-from tests.dbt.local import build
 from tests.dbt.rows import at
 from tests.dbt.state import Mart, State, answer, state
-from tests.dbt.warehouses import DuckDBFile
 
 
 @dataclass(frozen=True, slots=True)

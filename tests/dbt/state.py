@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import duckdb
 
-from tests.dbt.warehouses import DuckDBFile, Warehouse
+from localcloud.warehouses import DuckDBFile, Warehouse
 
 Key = tuple[str, ...]
 Mart = dict[Key, dict[str, Any]]

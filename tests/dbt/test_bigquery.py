@@ -9,13 +9,13 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
+from localcloud.dbt import build
 from localcloud.processes import start
+from localcloud.warehouses import LocalBigQuery
 from tests.dbt import story
 from tests.dbt.conftest import Run
-from tests.dbt.local import build
 from tests.dbt.rows import at
 from tests.dbt.state import KEYS, state
-from tests.dbt.warehouses import LocalBigQuery
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from localcloud.dbt import PROJECT, ROOT
 from pipeline.contracts import reader
 from tests.dbt.conftest import Run
-from tests.dbt.local import PROJECT, ROOT
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.dbt import build
 from tests.dbt import story
 from tests.dbt.conftest import Run
-from tests.dbt.local import build
 from tests.dbt.rows import at
 from tests.dbt.state import KEYS, expected, state
 

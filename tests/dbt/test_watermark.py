@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.dbt import PROGRAM, PROJECT, BuildFailed, build, environment, options, run
 from localcloud.rawdata import raw_rows
+from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
 from tests.dbt.conftest import Run
-from tests.dbt.local import PROGRAM, PROJECT, BuildFailed, build, environment, options, run
 from tests.dbt.rows import account, at, contact, loaded, payment
 from tests.dbt.state import KEYS, answer, expected, state
-from tests.dbt.warehouses import DuckDBFile
 
 SOON = timedelta(minutes=2)
 LAST_INSTANT = timedelta(microseconds=1)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipeline.contracts.dataset import Column, Dataset
 from pipeline.deliver.csvfile import csv_bytes
 from pipeline.deliver.rows import Checks
-from tests.bookings import EXACT, START, WINDOW, batch, bookings, dataset, in_file
+from tests.sample_contract import EXACT, START, WINDOW, batch, dataset, in_file, sample_contract
 
 Rows = list[tuple[str | None, ...]]
 SCALE = 12
@@ -232,6 +232,6 @@ def test_a_piece_leaves_before_the_next_frame_is_asked_for() -> None:
 
 
 def test_the_columns_are_those_of_the_contract_in_its_order_under_the_names_of_the_file() -> None:
-    contract = bookings()
+    contract = sample_contract()
     header = b"".join(csv_bytes([], contract))
     assert header == b"booking,line,text,amount,rate,booked,cleared,details,touched\r\n"

@@ -16,7 +16,7 @@ from pipeline.clients.counts import plain
 from pipeline.contracts.dataset import Column, Total
 from pipeline.deliver.rows import EXAMPLES, Checks, Findings, Violation
 from pipeline.errors import SourceChanged
-from tests.bookings import START, WINDOW, batch, bookings, dataset
+from tests.sample_contract import START, WINDOW, batch, dataset, sample_contract
 
 Row = Mapping[str, object]
 EXACT = Context(prec=100)
@@ -162,7 +162,7 @@ def test_a_decimal_at_which_arrow_divides_wrongly_comes_through_exactly() -> Non
 
 
 def test_the_frame_has_the_contracts_columns_in_its_order_whatever_order_the_source_has() -> None:
-    contract = bookings()
+    contract = sample_contract()
     rows = batch(contract, [{"booking": "b", "line": 1, "touched": START}])
     (frame,) = Checks(contract, WINDOW).checking([rows.select([*reversed(rows.schema.names)])])
     assert frame.columns == [column.name for column in contract.columns]

@@ -52,7 +52,7 @@ class Gpg:
         """The order was carried out, up to its `after` bytes."""
         return self._struck.exists()
 
-    def mend(self) -> None:
+    def forget(self) -> None:
         """Forget the order."""
         self._orders.unlink(missing_ok=True)
         self._struck.unlink(missing_ok=True)

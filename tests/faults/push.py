@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from localcloud.cloud import PROJECT
+from localcloud.deployment import TOPIC
 from localcloud.pubsub.message import Message, event_headers, push_body
-from localcloud.world import PROJECT, TOPIC
 from pipeline.window import Window, rfc3339
 
 
@@ -42,8 +43,8 @@ def asking_for(window: Window, *datasets: str, **flags: bool) -> Message:
 def push(url: str, pushed: Message, *, patience: float = 90.0) -> Answer:
     """Post the message and wait for the answer, `patience` seconds at most. Raises TimeoutError."""
     began = time.monotonic()
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=patience)
+    harness = urlsplit(url)
+    connection = http.client.HTTPConnection(harness.hostname or "", harness.port, timeout=patience)
     try:
         headers = event_headers(pushed, f"projects/{PROJECT}/topics/{TOPIC}")
         connection.request("POST", "/", push_body(pushed, "by-hand", None), headers)

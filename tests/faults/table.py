@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from localcloud.partner.faults import Action, Fault, OperationName
-from tests.faults.ground import AMPLE, BUDGET, Ground
+from tests.faults.harness import AMPLE, BUDGET, FaultHarness
 
 WAYS: Final = ("before", "middle", "end", "hang", "kill", "lost")
 ALWAYS: Final = 10_000
@@ -23,8 +23,8 @@ FEW, MANY = 40, 82_000
 """Rows of a window: MANY are three pieces of 8 MiB, as CSV and as sealed file, and several messages of a stream."""
 FIVE_MB: Final = 5_000_000
 
-Break = Callable[[Ground], None]
-Reached = Callable[[Ground], bool]
+Break = Callable[[FaultHarness], None]
+Reached = Callable[[FaultHarness], bool]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Cell:
     rows: int = FEW
     budget: int = AMPLE
     publish: str = "direct"
-    reached: Reached = lambda ground: ground.storage_struck()
+    reached: Reached = lambda harness: harness.cloud.storage_struck()
 
     def __str__(self) -> str:
         return f"{self.step.replace(' ', '_')}-{self.way}"
@@ -86,7 +86,7 @@ def _plan() -> Iterator[Cell]:
     yield Cell("plan", "before", _warehouse("jobs.query", "error", times=ALWAYS), late, budget=BUDGET)
     yield Cell("plan", "middle", refused, ("archive-unavailable",))
     yield Cell("plan", "hang", _warehouse("jobs.query", "hang", times=ALWAYS), late, budget=BUDGET)
-    yield Cell("plan", "kill", _warehouse("jobs.query", "hang", times=ALWAYS), reached=_said("plan.started"))
+    yield Cell("plan", "kill", _warehouse("jobs.query", "hang", times=ALWAYS), reached=_emitted("plan.started"))
     yield Cell("plan", "lost", lost)
 
 
@@ -119,13 +119,13 @@ def _archive(step: str, suffix: str, *, session: int) -> Iterator[Cell]:
 
 def _gpg(step: str, operation: str, code: str) -> Iterator[Cell]:
     def order(action: str, after: int = 0) -> Break:
-        return lambda ground: ground.gpg.order(operation, action, after)  # type: ignore[arg-type]
+        return lambda harness: harness.gpg.order(operation, action, after)  # type: ignore[arg-type]
 
     yield Cell(step, "before", order("die"), (code,))
     yield Cell(step, "middle", order("die", FIVE_MB), (code,), rows=MANY)
     yield Cell(step, "end", order("fail"), (code,))
     yield Cell(step, "hang", order("hang", FIVE_MB), ("out-of-time",), rows=MANY, budget=BUDGET)
-    yield Cell(step, "kill", order("hang", FIVE_MB), rows=MANY, reached=lambda ground: ground.gpg.struck)
+    yield Cell(step, "kill", order("hang", FIVE_MB), rows=MANY, reached=lambda harness: harness.gpg.struck)
     yield Cell(step, "lost", order("mute"), (code,))
 
 
@@ -154,7 +154,7 @@ def _partner() -> Iterator[Cell]:
     gone, late = ("partner-unavailable",), ("out-of-time",)
 
     def order(operation: OperationName, action: Action, after: int = 0) -> Break:
-        return lambda ground: ground.break_partner(Fault(operation, action, after))
+        return lambda harness: harness.cloud.break_partner(Fault(operation, action, after))
 
     yield Cell("connect", "before", order("connect", "error"), gone)
     yield Cell("connect", "hang", order("connect", "hang"), late, budget=BUDGET)
@@ -182,36 +182,36 @@ def _publish() -> Iterator[Cell]:
     late = ("topic-unavailable", "out-of-time")
 
     def order(action: str, **more: int) -> Break:
-        return lambda ground: ground.break_topics({"match": "Publish", "action": action, **more})
+        return lambda harness: harness.cloud.break_topics({"match": "Publish", "action": action, **more})
 
     yield Cell("publish", "before", order("error", times=ALWAYS), late, budget=BUDGET)
     yield Cell("publish", "middle", order("error", skip=1, times=ALWAYS), late, budget=BUDGET)
     yield Cell("publish", "hang", order("hang", times=ALWAYS), late, budget=BUDGET)
-    yield Cell("publish", "kill", order("hang", times=ALWAYS), reached=_said("fanout.started"))
+    yield Cell("publish", "kill", order("hang", times=ALWAYS), reached=_emitted("fanout.started"))
     yield Cell("publish", "lost", order("lose"))
 
 
 def _storage(match: str, action: str, **more: int) -> Break:
-    return lambda ground: ground.break_storage(match, action, **more)
+    return lambda harness: harness.cloud.break_storage(match, action, **more)
 
 
 def _warehouse(match: str, action: str, **more: int) -> Break:
-    return lambda ground: ground.break_warehouse(match, action, **more)
+    return lambda harness: harness.cloud.break_warehouse(match, action, **more)
 
 
-def _said(event: str) -> Reached:
-    return lambda ground: event in ground.said()
+def _emitted(event: str) -> Reached:
+    return lambda harness: event in harness.event_names()
 
 
 def _asked(operation: str) -> Reached:
-    return lambda ground: operation in ground.asked()
+    return lambda harness: operation in harness.operations()
 
 
-def _uploading(ground: Ground) -> bool:
+def _uploading(harness: FaultHarness) -> bool:
     """Some of the CSV is in the archive's hands."""
-    return any(path.stat().st_size for path in (ground.local.root / "buckets" / ".uploads").iterdir())
+    return any(path.stat().st_size for path in (harness.cloud.root / "buckets" / ".uploads").iterdir())
 
 
-def _arriving(ground: Ground) -> bool:
+def _arriving(harness: FaultHarness) -> bool:
     """Some of the sealed file is in the partner's hands, and not visible."""
-    return any(path.stat().st_size for path in (ground.local.root / "partner.incoming").iterdir())
+    return any(path.stat().st_size for path in (harness.cloud.incoming).iterdir())

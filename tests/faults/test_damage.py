@@ -16,20 +16,20 @@ from pipeline.records.schema import Sealed
 from pipeline.records.store import Records
 from pipeline.window import Delivery, Slot
 from tests.faults import proof
-from tests.faults.ground import DATASET, Ground
+from tests.faults.harness import DATASET, FaultHarness
 from tests.faults.push import asking_for, push
 from tests.faults.table import FEW, MANY
 
 PIECE: Final = 8 * 1024 * 1024
 
 
-def sealed(place: Ground, rows: int) -> tuple[Slot, Message]:
+def sealed(harness: FaultHarness, rows: int) -> tuple[Slot, Message]:
     """An hour that is sealed and not sent: the partner was away."""
-    slot = place.slot(rows)
+    slot = harness.slot(rows)
     pushed = asking_for(slot.window, DATASET)
-    place.break_partner(Fault("connect", "error"))
-    assert not push(place.function().url, pushed).acknowledges
-    place.mend()
+    harness.cloud.break_partner(Fault("connect", "error"))
+    assert not push(harness.function().url, pushed).acknowledges
+    harness.end_faults()
     return slot, pushed
 
 
@@ -42,38 +42,38 @@ def flip(path: Path, offset: int) -> None:
         file.write(bytes([byte ^ 1]))
 
 
-def on_disk(place: Ground, bucket: str, name: str) -> Path:
+def on_disk(harness: FaultHarness, bucket: str, name: str) -> Path:
     """The file in which the bucket keeps an object."""
-    generation = place.local.storage.bucket(bucket).get_blob(name).generation
-    return place.local.root / "buckets" / bucket / f"{generation}.data"
+    generation = harness.cloud.storage.bucket(bucket).get_blob(name).generation
+    return harness.cloud.root / "buckets" / bucket / f"{generation}.data"
 
 
-def overwrite(place: Ground, bucket: str, name: str, offset: int) -> None:
+def overwrite(harness: FaultHarness, bucket: str, name: str, offset: int) -> None:
     """Turn one bit through the API, as somebody with the right to write could."""
-    blob = place.local.storage.bucket(bucket).blob(name)
+    blob = harness.cloud.storage.bucket(bucket).blob(name)
     content = bytearray(blob.download_as_bytes())
     content[offset] ^= 1
     blob.upload_from_string(bytes(content))
 
 
-def refused(place: Ground, slot: Slot, pushed: Message, code: str) -> None:
+def refused(harness: FaultHarness, slot: Slot, pushed: Message, code: str) -> None:
     """Assert that the message is rejected with this code, and the partner was not asked."""
-    function = place.function()
-    place.look()
-    place.local.rejected()
+    function = harness.function()
+    harness.look()
+    harness.deployment.rejected()
     assert push(function.url, pushed).acknowledges
-    (rejected,) = [json.loads(one) for one in place.local.rejected()]
+    (rejected,) = [json.loads(one) for one in harness.deployment.rejected()]
     assert rejected["code"] == code
     assert "revise" in rejected["reason"]
-    assert "archive.damaged" in place.said()
-    assert place.asked() == []
-    assert proof.files(place, slot) == []
+    assert "archive.damaged" in harness.event_names()
+    assert harness.operations() == []
+    assert proof.files(harness, slot) == []
 
 
-def revised(place: Ground, slot: Slot) -> None:
+def revised(harness: FaultHarness, slot: Slot) -> None:
     """Assert that `revise` is the way out that the reason names."""
-    assert push(place.function().url, asking_for(slot.window, DATASET, revise=True)).acknowledges
-    (file,) = proof.files(place, slot)
+    assert push(harness.function().url, asking_for(slot.window, DATASET, revise=True)).acknowledges
+    (file,) = proof.files(harness, slot)
     assert "_r2_" in file.name
 
 
@@ -82,28 +82,28 @@ def revised(place: Ground, slot: Slot) -> None:
     ("kind", "offset"),
     [("csv", 5), ("csv", PIECE + 5), ("sealed", 5), ("sealed", PIECE + 5), ("sealed", 2 * PIECE + 5)],
 )
-def test_a_flipped_bit_in_an_archived_object_is_found(place: Ground, kind: str, offset: int, turn: str) -> None:
-    slot, pushed = sealed(place, MANY if offset > PIECE else FEW)
-    name = proof.records(place, slot)["r1/sealed-1"][kind]["name"]
+def test_a_flipped_bit_in_an_archived_object_is_found(harness: FaultHarness, kind: str, offset: int, turn: str) -> None:
+    slot, pushed = sealed(harness, MANY if offset > PIECE else FEW)
+    name = proof.records(harness, slot)["r1/sealed-1"][kind]["name"]
     if turn == "on the disk":
-        flip(on_disk(place, "archive", name), offset)
+        flip(on_disk(harness, "archive", name), offset)
     else:
-        overwrite(place, "archive", name, offset)
-    refused(place, slot, pushed, "archive-damaged")
-    revised(place, slot)
+        overwrite(harness, "archive", name, offset)
+    refused(harness, slot, pushed, "archive-damaged")
+    revised(harness, slot)
 
 
 @pytest.mark.parametrize("turn", ["on the disk", "through the API"])
 @pytest.mark.parametrize("record", ["r1/plan", "r1/sealed-1"])
-def test_a_flipped_bit_in_a_record_is_found(place: Ground, record: str, turn: str) -> None:
-    slot, pushed = sealed(place, FEW)
+def test_a_flipped_bit_in_a_record_is_found(harness: FaultHarness, record: str, turn: str) -> None:
+    slot, pushed = sealed(harness, FEW)
     name = f"deliveries/{slot.folder}/{record}.json"
     if turn == "on the disk":
-        flip(on_disk(place, "records", name), 100)
+        flip(on_disk(harness, "records", name), 100)
     else:
-        overwrite(place, "records", name, 100)
-    refused(place, slot, pushed, "record-damaged")
-    revised(place, slot)
+        overwrite(harness, "records", name, 100)
+    refused(harness, slot, pushed, "record-damaged")
+    revised(harness, slot)
 
 
 class Kept(Bucket):
@@ -116,10 +116,10 @@ class Kept(Bucket):
         return self.content
 
 
-def test_every_single_bit_of_a_record_matters(place: Ground) -> None:
-    slot, _ = sealed(place, FEW)
+def test_every_single_bit_of_a_record_matters(harness: FaultHarness) -> None:
+    slot, _ = sealed(harness, FEW)
     content = (
-        place.local.storage.bucket("records").blob(f"deliveries/{slot.folder}/r1/sealed-1.json").download_as_bytes()
+        harness.cloud.storage.bucket("records").blob(f"deliveries/{slot.folder}/r1/sealed-1.json").download_as_bytes()
     )
 
     def opened(turned: bytes) -> Sealed | None:

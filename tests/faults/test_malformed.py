@@ -1,4 +1,4 @@
-"""Messages that can never succeed: each on the rejected topic with a reason that says how to mend it, none retried."""
+"""Messages that can never succeed: each is rejected with a reason that says how to correct it, none is retried."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.faults.ground import Ground
+from tests.faults.harness import FaultHarness
 from tests.faults.push import message, push
 
 HOUR: Final = '"start": "2026-11-20T13:00:00Z", "end": "2026-11-20T14:00:00Z"'
@@ -84,20 +84,22 @@ MALFORMED: Final[dict[str, tuple[bytes, str]]] = {
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_message_is_rejected_with_a_usable_reason_and_never_comes_again(place: Ground, name: str) -> None:
+def test_a_malformed_message_is_rejected_with_a_usable_reason_and_never_comes_again(
+    harness: FaultHarness, name: str
+) -> None:
     data, reason = MALFORMED[name]
     pushed = message(data)
-    place.local.rejected()
-    function = place.function()
-    place.look()
+    harness.deployment.rejected()
+    function = harness.function()
+    harness.look()
     assert push(function.url, pushed).acknowledges
-    (rejected,) = [json.loads(one) for one in place.local.rejected()]
+    (rejected,) = [json.loads(one) for one in harness.deployment.rejected()]
     assert base64.b64decode(rejected["data"]) == data
     assert rejected["message_id"] == pushed.id
     assert rejected["code"] == "message-rejected"
     assert reason in rejected["reason"]
-    assert place.said() == ["run.started", "message.rejected", "run.completed"]
-    assert place.published() == []
+    assert harness.event_names() == ["run.started", "message.rejected", "run.completed"]
+    assert harness.deployment.published() == []
 
 
 def test_fifty_kinds_are_tried() -> None:

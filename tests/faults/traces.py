@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import psutil
 
 from pipeline.window import Slot
-from tests.faults.ground import Ground
+from tests.faults.harness import FaultHarness
 
 PATIENCE: Final = 15.0
 """Seconds until what was killed must be cleaned up by those who were not."""
@@ -27,35 +27,35 @@ def until(question: Callable[[], T], seconds: float = PATIENCE) -> T:
     return answer
 
 
-def nothing_left(ground: Ground, slot: Slot) -> None:
+def nothing_left(harness: FaultHarness, slot: Slot) -> None:
     """Assert that no trace of a run is there any more, or soon."""
-    until(lambda: not leftovers(ground))
-    left = leftovers(ground)
+    until(lambda: not leftovers(harness))
+    left = leftovers(harness)
     assert not left, f"left behind: {left}"
-    clear = [path for path in _files(ground) if _mark(slot) in path.read_bytes()]
+    clear = [path for path in _files(harness) if _mark(slot) in path.read_bytes()]
     assert not clear, f"clear text: {clear}"
 
 
-def leftovers(ground: Ground) -> list[str]:
+def leftovers(harness: FaultHarness) -> list[str]:
     """Processes, temporary files and half-open uploads that are there at this moment."""
-    places = (ground.temporary, ground.local.root / "partner.incoming")
-    return [*_processes(ground), *(str(path) for place in places for path in place.iterdir())]
+    places = (harness.temporary, harness.cloud.incoming)
+    return [*_processes(harness), *(str(path) for harness in places for path in harness.iterdir())]
 
 
 def threads(lines: list[str]) -> list[str]:
-    """The threads that were left after each message, as `observed` told."""
+    """The threads that were left after each message, as `observed` logged them."""
     found = [json.loads(line)["threads"] for line in lines if line.startswith('{"threads"')]
     return [name for names in found for name in names]
 
 
-def _processes(ground: Ground) -> list[str]:
+def _processes(harness: FaultHarness) -> list[str]:
     """Programs that a function started and that still run, and any that was given its temporary directory."""
-    servers = {one.process.pid for one in ground.functions.values() if one.process is not None}
+    servers = {one.process.pid for one in harness.functions.values() if one.process is not None}
     found = []
     for one in psutil.process_iter(["pid", "cmdline"]):
         line = " ".join(one.info["cmdline"] or ())
         ours = _descends(one, servers) and "functions_framework" not in line
-        if ours or str(ground.temporary) in line:
+        if ours or str(harness.temporary) in line:
             found.append(line or f"process {one.info['pid']}")
     return found
 
@@ -67,12 +67,12 @@ def _descends(process: psutil.Process, ancestors: set[int]) -> bool:
         return False
 
 
-def _files(ground: Ground) -> Iterator[Path]:
-    """Every file of this world but those of the warehouse and of the archive, whose clear text is meant to be there."""
-    root = ground.local.root
+def _files(harness: FaultHarness) -> Iterator[Path]:
+    """Every file of this cloud but those of the warehouse and of the archive, whose clear text is meant to be there."""
+    root = harness.cloud.root
     meant = (root / "buckets" / "archive", root / "buckets" / ".uploads")
     for path in root.rglob("*"):
-        if path.is_file() and not any(path.is_relative_to(place) for place in meant):
+        if path.is_file() and not any(path.is_relative_to(harness) for harness in meant):
             yield path
 
 

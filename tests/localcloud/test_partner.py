@@ -1,4 +1,4 @@
-"""The partner's server has the manners it claims, in the eyes of asyncssh's client and of OpenSSH's."""
+"""The partner's server behaves as its profile says, in the eyes of asyncssh's client and of OpenSSH's."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterator

@@ -1,4 +1,4 @@
-"""One world, and one function that serves it, for all tests of operation."""
+"""One deployment, and a function that serves it, for all tests of operation."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from localcloud.world import world
-from tests.operation.office import OUTAGE, Office
+from localcloud.deployment import local_deployment
+from tests.operation.operator import OUTAGE, Operator
 
 
 @pytest.fixture(scope="package")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """Everything up, every past hour complete, nothing in it; the function takes messages from the topic."""
-    with world(tmp_path_factory.mktemp("operation")) as local:
-        function = local.function(LOOK_BACK_HOURS=str(OUTAGE + 2))  # an hour may pass while the tests run
-        made = Office(local, function)
-        local.tables.complete(local.datasets, made.now)
+    with local_deployment(tmp_path_factory.mktemp("operation")) as deployment:
+        function = deployment.function(LOOK_BACK_HOURS=str(OUTAGE + 2))  # an hour may pass while the tests run
+        made = Operator(deployment, function)
+        deployment.tables.complete(deployment.datasets, made.now)
         function.start()
         try:
-            local.subscribe(function)
+            deployment.subscribe(function)
             yield made
         finally:
             function.stop()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from google.cloud.secretmanager_v1.types import SecretPayload
 
-from localcloud.world import PROJECT, World
+from localcloud.cloud import PROJECT
+from localcloud.deployment import LocalDeployment
 
 
 class _Parser(argparse.ArgumentParser):
@@ -15,29 +16,31 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(message)
 
 
-def gcloud(world: World, words: list[str], directory: Path) -> str:
+def gcloud(deployment: LocalDeployment, words: list[str], directory: Path) -> str:
     """Carry out one command and give what it prints. Raises ValueError for a command that is not known."""
     match words:
         case ["secrets", "versions", "add", *rest]:
             given = _read(rest, "secret", "--data-file")
             parent = f"projects/{PROJECT}/secrets/{given.secret}"
             content = (directory / given.data_file).read_bytes()
-            made = world.secrets.add_secret_version(parent=parent, payload=SecretPayload(data=content))
+            made = deployment.cloud.secrets.add_secret_version(parent=parent, payload=SecretPayload(data=content))
             return f"Created version [{made.name.rsplit('/', 1)[1]}] of the secret [{given.secret}]."
         case ["secrets", "versions", "list", *rest]:
             given = _read(rest, "secret")
-            found = world.secrets.list_secret_versions(parent=f"projects/{PROJECT}/secrets/{given.secret}")
+            found = deployment.cloud.secrets.list_secret_versions(parent=f"projects/{PROJECT}/secrets/{given.secret}")
             return "\n".join(f"{one.name.rsplit('/', 1)[1]} {one.state.name.lower()}" for one in found)
         case ["secrets", "versions", "disable", *rest]:
             given = _read(rest, "version", "--secret")
             name = f"projects/{PROJECT}/secrets/{given.secret}/versions/{given.version}"
-            world.secrets.disable_secret_version(name=name)
+            deployment.cloud.secrets.disable_secret_version(name=name)
             return f"Disabled version [{given.version}] of the secret [{given.secret}]."
         case ["pubsub", "subscriptions", "pull", *rest]:
             given = _read(rest, "subscription", "--limit")
             name = f"projects/{PROJECT}/subscriptions/{given.subscription}"
             request = {"subscription": name, "max_messages": int(given.limit), "return_immediately": True}
-            return "\n".join(str(one.message.data) for one in world.subscriber.pull(request=request).received_messages)
+            return "\n".join(
+                str(one.message.data) for one in deployment.cloud.subscriber.pull(request=request).received_messages
+            )
     raise ValueError(f"gcloud does not know: {' '.join(words)}")
 
 

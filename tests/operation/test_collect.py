@@ -1,4 +1,4 @@
-"""What the partner returns: fetched once, opened, its signature reported, archived, matched, told; deleted never."""
+"""What the partner returns: fetched once, opened, its signature checked, archived, matched, reported; never deleted."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 from localcloud import keys
 from localcloud.partner import faults
 from localcloud.partner.running import Running, running
-from tests.operation.office import Office
+from tests.operation.operator import Operator
 
 
 @dataclass(frozen=True)
 class Returns:
     """A returns server of its own, with user, key and host key of its own, and files that the partner puts there."""
 
-    office: Office
+    operator: Operator
     server: Running
     settings: dict[str, str]
     ours: keys.PgpKey
@@ -32,8 +32,8 @@ class Returns:
         (self.server.root / name).write_bytes(content)
 
     def collect(self, *words: str, code: int = 0, **settings: str) -> list[dict[str, Any]]:
-        told = self.office.told("collect", *words, code=code, **{**self.settings, **settings})
-        return list(told)
+        answer = self.operator.answer("collect", *words, code=code, **{**self.settings, **settings})
+        return list(answer)
 
     def sealed(self, content: bytes, *, signer: keys.PgpKey | None, to: keys.PgpKey | None = None) -> bytes:
         """A message as the partner makes it: to us unless said otherwise, signed where a signer is named."""
@@ -55,14 +55,14 @@ def _gpg(home: Path, *words: str, content: bytes) -> bytes:
 
 
 @pytest.fixture
-def returns(office: Office, tmp_path: Path) -> Iterator[Returns]:
+def returns(operator: Operator, tmp_path: Path) -> Iterator[Returns]:
     """The returns server, and a signing key of ours that others can encrypt to."""
     with keys.gnupg_home() as home:
         ours = keys.pgp_key(home, "PSP <psp@example.com>", passphrase="correct horse")
         stranger = keys.pgp_key(home, "Stranger <stranger@example.com>")
-    with running(tmp_path, "aws") as server, office.secret("pgp-signing-key", ours.private):
-        office.world.add_secret("returns-key", server.client_key.private)
-        office.world.add_secret("returns-host-keys", server.host_key.public)
+    with running(tmp_path, "aws") as server, operator.secret("pgp-signing-key", ours.private):
+        operator.deployment.cloud.add_secret("returns-key", server.client_key.private)
+        operator.deployment.cloud.add_secret("returns-host-keys", server.host_key.public)
         settings = {
             "RETURNS_HOST": server.host,
             "RETURNS_PORT": str(server.port),
@@ -70,14 +70,14 @@ def returns(office: Office, tmp_path: Path) -> Iterator[Returns]:
             "RETURNS_KEY_SECRET": "returns-key",
             "RETURNS_HOST_KEYS_SECRET": "returns-host-keys",
         }
-        yield Returns(office, server, settings, ours, stranger)
+        yield Returns(operator, server, settings, ours, stranger)
 
 
 def test_files_are_fetched_once_archived_and_never_deleted(returns: Returns) -> None:
     returns.put("note.txt", b"hello")
     (one,) = returns.collect()
     assert (one["file_name"], one["size"], one["signature"], one["dataset"]) == ("note.txt", 5, "not encrypted", None)
-    archived = returns.office.world.storage.bucket("archive").blob(one["archived"]["name"])
+    archived = returns.operator.deployment.cloud.storage.bucket("archive").blob(one["archived"]["name"])
     assert archived.download_as_bytes() == b"hello"
     assert returns.collect() == []
     assert returns.fetched() == ["note.txt"]
@@ -98,16 +98,16 @@ def test_a_file_that_came_again_with_another_content_is_another_file(returns: Re
 def test_what_is_encrypted_to_us_is_opened_and_its_signature_reported(
     returns: Returns, who: str, signature: str
 ) -> None:
-    signer = {"partner": returns.office.world.partner_key, "stranger": returns.stranger}.get(who)
+    signer = {"partner": returns.operator.deployment.cloud.partner_key, "stranger": returns.stranger}.get(who)
     returns.put(f"report-{who}.pgp", returns.sealed(b"all well", signer=signer))
     (one,) = returns.collect()
     assert one["signature"] == signature
-    opened = returns.office.world.storage.bucket("archive").blob(one["opened"]["name"])
+    opened = returns.operator.deployment.cloud.storage.bucket("archive").blob(one["opened"]["name"])
     assert opened.download_as_bytes() == b"all well"
 
 
 def test_a_signature_that_does_not_fit_its_content_is_called_bad_and_its_file_kept_closed(returns: Returns) -> None:
-    partner = returns.office.world.partner_key
+    partner = returns.operator.deployment.cloud.partner_key
     with keys.gnupg_home() as home:
         for material in (returns.ours.public, partner.private):
             _gpg(home, "--import", content=material)
@@ -135,23 +135,23 @@ def test_what_we_cannot_open_is_kept_as_it_came(returns: Returns) -> None:
 
 
 def test_an_error_file_is_matched_to_its_delivery_told_loudly_and_shown_by_status(returns: Returns) -> None:
-    hour = returns.office.delivered()
-    sent = returns.office.file(hour).name
+    hour = returns.operator.delivered()
+    sent = returns.operator.file(hour).name
     returns.put(f"ERROR_{sent}.txt", b"line 3: bad IBAN")
     returns.put(f"{sent}.ack", b"ok")
-    result = returns.office.run("collect", "--json", "--log", "-", **returns.settings)
+    result = returns.operator.run("collect", "--json", "--log", "-", **returns.settings)
     assert result.exit_code == 1
     events = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
-    told = {event["file"]: event for event in events if event["event"].startswith("returns.")}
-    assert {name: event["severity"] for name, event in told.items()} == {
+    answer = {event["file"]: event for event in events if event["event"].startswith("returns.")}
+    assert {name: event["severity"] for name, event in answer.items()} == {
         f"ERROR_{sent}.txt": "ERROR",
         f"{sent}.ack": "NOTICE",
     }
-    assert {event["revision"] for event in told.values()} == {1}
-    shown = returns.office.full(hour)["returned"]
+    assert {event["revision"] for event in answer.values()} == {1}
+    shown = returns.operator.full(hour)["returned"]
     assert {one["file_name"]: one["error"] for one in shown} == {f"ERROR_{sent}.txt": True, f"{sent}.ack": False}
     assert {datetime.fromisoformat(one["start"]) for one in shown} == {datetime.fromisoformat(hour)}
-    assert "ERROR_payments" in returns.office.run("status", "payments", hour).stdout
+    assert "ERROR_payments" in returns.operator.run("status", "payments", hour).stdout
 
 
 def test_what_is_an_error_file_is_a_setting(returns: Returns) -> None:
@@ -181,7 +181,7 @@ def test_one_file_that_cannot_be_fetched_stops_no_other(returns: Returns) -> Non
     with (returns.server.root / "huge.bin").open("wb") as file:
         file.truncate(65 * 1024 * 1024)
     returns.put("small.txt", b"fine")
-    result = returns.office.run("collect", "--json", "--log", "-", **returns.settings)
+    result = returns.operator.run("collect", "--json", "--log", "-", **returns.settings)
     assert [one["file_name"] for one in json.loads(result.stdout)] == ["small.txt"]
     assert '"event": "returns.error"' in result.stderr
     assert "huge.bin is larger than" in result.stderr
@@ -189,8 +189,8 @@ def test_one_file_that_cannot_be_fetched_stops_no_other(returns: Returns) -> Non
 
 
 def test_the_returns_server_is_pinned_like_any_other(returns: Returns) -> None:
-    with returns.office.secret("returns-host-keys", keys.ssh_key().public):
-        told = returns.office.told("collect", code=3, **returns.settings)
-        assert told["error"]["code"] == "partner-untrusted"
-        states = returns.office.told("keys", code=1, **returns.settings)
+    with returns.operator.secret("returns-host-keys", keys.ssh_key().public):
+        answer = returns.operator.answer("collect", code=3, **returns.settings)
+        assert answer["error"]["code"] == "partner-untrusted"
+        states = returns.operator.answer("keys", code=1, **returns.settings)
     assert [state["key"] for state in states if state["trouble"]] == ["SSH keys of the returns server"]

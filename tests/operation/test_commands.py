@@ -19,7 +19,7 @@ from pipeline.cli.session import exit_code
 from pipeline.errors import kinds
 from pipeline.settings import Settings
 from pipeline.window import rfc3339
-from tests.operation.office import Office
+from tests.operation.operator import Operator
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -54,9 +54,9 @@ def test_help_needs_neither_settings_nor_a_client() -> None:
 
 
 def test_the_chain_is_made_of_modules_that_exist_and_say_what_they_are() -> None:
-    told = json.loads(CliRunner().invoke(main, ["chain", "--json"]).stdout)
-    assert [step["step"] for step in told] == [step.step for step in CHAIN]
-    for step in told:
+    answer = json.loads(CliRunner().invoke(main, ["chain", "--json"]).stdout)
+    assert [step["step"] for step in answer] == [step.step for step in CHAIN]
+    for step in answer:
         assert importlib.import_module(step["module"]).__doc__
 
 
@@ -108,106 +108,111 @@ def test_missing_settings_are_all_named_and_nothing_else_is_said() -> None:
     ],
 )
 def test_what_cannot_be_carried_out_is_refused_with_a_sentence_and_exit_code_2(
-    office: Office, words: tuple[str, ...], said: str
+    operator: Operator, words: tuple[str, ...], said: str
 ) -> None:
-    result = office.run(*words)
+    result = operator.run(*words)
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
 
 
-def test_an_error_is_json_too_where_json_was_asked_for(office: Office) -> None:
-    told = office.told("certify", "--start", "yesterday", code=2)
-    assert told["error"]["code"] == "message-rejected"
-    port = str(office.world.services["secretmanager"].ready["grpc"]).rpartition(":")[2]
-    told = office.told("collect", code=3, RETURNS_HOST="127.0.0.1", RETURNS_PORT=port, RETURNS_USER="amazon")
-    assert (told["error"]["code"], told["error"]["retryable"]) == ("partner-unavailable", True)
+def test_an_error_is_json_too_where_json_was_asked_for(operator: Operator) -> None:
+    answer = operator.answer("certify", "--start", "yesterday", code=2)
+    assert answer["error"]["code"] == "message-rejected"
+    port = str(operator.deployment.cloud.services["secretmanager"].ready["grpc"]).rpartition(":")[2]
+    answer = operator.answer("collect", code=3, RETURNS_HOST="127.0.0.1", RETURNS_PORT=port, RETURNS_USER="amazon")
+    assert (answer["error"]["code"], answer["error"]["retryable"]) == ("partner-unavailable", True)
 
 
-def test_deliver_runs_the_hour_here_and_publishes_nothing(office: Office) -> None:
-    hour = office.hour(8)
-    before = len(list(office.function.events()))
-    (told,) = office.told("deliver", "--start", hour, "--dataset", "payments")
-    assert (told["state"], told["rows"], told["done"], told["error"]) == ("delivered", 8, "planned, sealed, sent", None)
-    (again,) = office.told("deliver", "--start", hour, "--dataset", "payments")
+def test_deliver_runs_the_hour_here_and_publishes_nothing(operator: Operator) -> None:
+    hour = operator.hour(8)
+    before = len(list(operator.function.events()))
+    (answer,) = operator.answer("deliver", "--start", hour, "--dataset", "payments")
+    assert (answer["state"], answer["rows"], answer["done"], answer["error"]) == (
+        "delivered",
+        8,
+        "planned, sealed, sent",
+        None,
+    )
+    (again,) = operator.answer("deliver", "--start", hour, "--dataset", "payments")
     assert (again["done"], again["revision"]) == ("nothing new", 1)
-    (resent,) = office.told("deliver", "--start", hour, "--dataset", "payments", "--resend")
+    (resent,) = operator.answer("deliver", "--start", hour, "--dataset", "payments", "--resend")
     assert (resent["done"], resent["revision"]) == ("sent", 1)
-    (revised,) = office.told("deliver", "--start", hour, "--dataset", "payments", "--revise")
+    (revised,) = operator.answer("deliver", "--start", hour, "--dataset", "payments", "--revise")
     assert (revised["done"], revised["revision"]) == ("planned, sealed, sent", 2)
-    assert len(list(office.function.events())) == before
+    assert len(list(operator.function.events())) == before
 
 
-def test_deliver_runs_every_part_of_a_large_hour_in_this_process(office: Office) -> None:
-    hour = office.hour(40)
-    before = len(list(office.function.events()))
-    (told,) = office.told("deliver", "--start", hour, "--dataset", "payments", MAX_PART_ROWS="25")
-    assert (told["state"], told["rows"]) == ("delivered", 40)
-    assert len(office.records(hour, "r1/delivered")) > 1
-    assert office.verdict(hour) == "certified"
-    assert len(list(office.function.events())) == before
+def test_deliver_runs_every_part_of_a_large_hour_in_this_process(operator: Operator) -> None:
+    hour = operator.hour(40)
+    before = len(list(operator.function.events()))
+    (answer,) = operator.answer("deliver", "--start", hour, "--dataset", "payments", MAX_PART_ROWS="25")
+    assert (answer["state"], answer["rows"]) == ("delivered", 40)
+    assert len(operator.records(hour, "r1/delivered")) > 1
+    assert operator.verdict(hour) == "certified"
+    assert len(list(operator.function.events())) == before
 
 
-def test_deliver_shows_rows_bytes_and_upload_while_it_works(office: Office) -> None:
-    hour = office.hour(8)
-    result = office.run("deliver", "--start", hour, "--dataset", "payments", FORCE_COLOR="1", COLUMNS="160")
-    (sealed,) = [one for one in office.full(hour)["records"] if one["name"] == "r1/sealed-1"]
+def test_deliver_shows_rows_bytes_and_upload_while_it_works(operator: Operator) -> None:
+    hour = operator.hour(8)
+    result = operator.run("deliver", "--start", hour, "--dataset", "payments", FORCE_COLOR="1", COLUMNS="160")
+    (sealed,) = [one for one in operator.full(hour)["records"] if one["name"] == "r1/sealed-1"]
     size = f"{sealed['record']['sealed']['size']:,}"
     assert "8 of 8" in result.stderr
     assert f"{sealed['record']['csv']['size']:,} of ?" in result.stderr
     assert f"{size} of {size}" in result.stderr
-    assert "of" not in office.run("deliver", "--start", hour, "--dataset", "payments").stderr
+    assert "of" not in operator.run("deliver", "--start", hour, "--dataset", "payments").stderr
 
 
-def test_an_error_in_one_hour_does_not_stop_the_others(office: Office) -> None:
-    later = office.hour(4)
-    earlier = office.hour(4)
-    office.sql("UPDATE {table} SET currency = 'euro' WHERE {hour}", earlier)
+def test_an_error_in_one_hour_does_not_stop_the_others(operator: Operator) -> None:
+    later = operator.hour(4)
+    earlier = operator.hour(4)
+    operator.sql("UPDATE {table} SET currency = 'euro' WHERE {hour}", earlier)
     words = ("deliver", "--start", earlier, "--end", rfc3339(datetime.fromisoformat(later) + timedelta(hours=1)))
-    result = office.run(*words, "--dataset", "payments", "--json")
+    result = operator.run(*words, "--dataset", "payments", "--json")
     assert result.exit_code == 4, result.output
     refused, sent = json.loads(result.stdout)
     assert (refused["state"], refused["error"]["code"]) == ("refused", "rows-refused")
     assert (sent["state"], sent["error"]) == ("delivered", None)
 
 
-def test_republish_says_what_it_will_do_asks_and_does_nothing_on_no(office: Office) -> None:
-    hour = office.delivered(4)
+def test_republish_says_what_it_will_do_asks_and_does_nothing_on_no(operator: Operator) -> None:
+    hour = operator.delivered(4)
     words = ("republish", "--start", hour, "--dataset", "payments")
-    before = len(list(office.function.events()))
-    refused = office.run(*words, typed="n\n")
+    before = len(list(operator.function.events()))
+    refused = operator.run(*words, typed="n\n")
     assert refused.exit_code == 1
     assert "nothing: delivered before" in refused.stdout
     assert "Publish 1 messages to amazon-pspp?" in refused.stderr
-    assert len(list(office.function.events())) == before
-    told = office.told(*words, "--revise", "--yes")
-    assert told["published"] == 1
-    assert told["deliveries"][0]["would"] == "extract revision 2 anew and send it"
-    office.wait(lambda: bool(office.records(hour, "r2/delivered")))
+    assert len(list(operator.function.events())) == before
+    answer = operator.answer(*words, "--revise", "--yes")
+    assert answer["published"] == 1
+    assert answer["deliveries"][0]["would"] == "extract revision 2 anew and send it"
+    operator.wait(lambda: bool(operator.records(hour, "r2/delivered")))
 
 
-def test_status_shows_the_grid_and_one_delivery_in_full(office: Office) -> None:
-    hour = office.delivered(9)
-    grid = office.run("status", "--hours", "168", COLUMNS="160")
+def test_status_shows_the_grid_and_one_delivery_in_full(operator: Operator) -> None:
+    hour = operator.delivered(9)
+    grid = operator.run("status", "--hours", "168", COLUMNS="160")
     assert f"{hour[:10]} {hour[11:16]}" in grid.stdout
     assert "certified 9 rows" in grid.stdout
-    cells = json.loads(office.run("status", "--hours", "168", "--json").stdout)["cells"]
+    cells = json.loads(operator.run("status", "--hours", "168", "--json").stdout)["cells"]
     (one,) = [cell for cell in cells if (cell["dataset"], cell["start"]) == ("payments", hour)]
     assert (one["state"], one["rows"], one["problems"]) == ("certified", 9, [])
-    whole = office.told("status", "payments", hour)
+    whole = operator.answer("status", "payments", hour)
     kinds_ = [record["name"].split("-")[0] for record in whole["records"]]
     assert kinds_ == ["r1/plan", "r1/sealed", "r1/sending", "r1/delivered", "r1/certificate"]
-    text = office.run("status", "payments", hour)
+    text = operator.run("status", "payments", hour)
     assert text.exit_code == 0
     assert whole["records"][1]["record"]["sealed"]["sha256"] in text.stdout
 
 
-def test_the_package_runs_as_a_program(office: Office, tmp_path: Path) -> None:
+def test_the_package_runs_as_a_program(operator: Operator, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "status", "--hours", "1", "--json", "--log", str(tmp_path / "log")],
-        env=environment(office.world.environment()),
+        env=environment(operator.deployment.environment()),
         capture_output=True,
         check=False,
         cwd=repository(),
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert len(json.loads(done.stdout)["cells"]) == len(office.world.datasets)
+    assert len(json.loads(done.stdout)["cells"]) == len(operator.deployment.datasets)

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from localcloud.cloud import PROJECT
 from localcloud.processes import repository
-from localcloud.world import PROJECT
 from pipeline import log
 from pipeline.errors import SourceNotReady
-from tests.operation.office import Office
+from tests.operation.operator import Operator
 
 SEVERITIES = ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 """https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity"""
@@ -96,7 +96,7 @@ def test_events_go_to_stdout_again_when_the_block_that_sent_them_elsewhere_is_ov
     assert [json.loads(line)["event"] for line in shown.err.splitlines()] == ["run.completed"]
 
 
-def test_every_event_of_a_request_carries_its_trace_its_execution_and_its_message(office: Office) -> None:
+def test_every_event_of_a_request_carries_its_trace_its_execution_and_its_message(operator: Operator) -> None:
     message = {
         "data": base64.b64encode(b'{"action": "keys"}').decode(),
         "messageId": "traced-1",
@@ -111,10 +111,10 @@ def test_every_event_of_a_request_carries_its_trace_its_execution_and_its_messag
         "X-Cloud-Trace-Context": f"{TRACE}/1;o=1",
         "Function-Execution-Id": "execution-1",
     }
-    connection = http.client.HTTPConnection(urlsplit(office.function.url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(operator.function.url).netloc, timeout=60)
     connection.request("POST", "/", json.dumps({"message": message}), headers)
     assert connection.getresponse().status == 200
-    events = [event for event in office.function.events() if event.get("message_id") == "traced-1"]
+    events = [event for event in operator.function.events() if event.get("message_id") == "traced-1"]
     assert [events[0]["event"], events[-1]["event"]] == ["run.started", "run.completed"]
     assert {event["event"] for event in events} >= {"keys.started", "key.usable", "keys.completed"}
     for event in events:
@@ -123,9 +123,9 @@ def test_every_event_of_a_request_carries_its_trace_its_execution_and_its_messag
         assert labels == {"execution_id": "execution-1", "message_id": "traced-1"}
 
 
-def test_a_log_file_is_added_to_and_stdout_stays_clean(office: Office, tmp_path: Path) -> None:
+def test_a_log_file_is_added_to_and_stdout_stays_clean(operator: Operator, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     for _ in range(2):
-        json.loads(office.run("keys", "--json", "--log", str(file)).stdout)
+        json.loads(operator.run("keys", "--json", "--log", str(file)).stdout)
     names = [json.loads(line)["event"] for line in file.read_text().splitlines()]
     assert names.count("keys.completed") == 2

@@ -8,64 +8,66 @@ from pathlib import Path
 import pytest
 
 from localcloud import keys
-from tests.operation.office import Office
+from tests.operation.operator import Operator
 
 
 @pytest.fixture
-def key(office: Office, tmp_path: Path) -> Path:
+def key(operator: Operator, tmp_path: Path) -> Path:
     """The partner's private key as a file."""
     path = tmp_path / "partner.asc"
-    path.write_bytes(office.world.partner_key.private)
+    path.write_bytes(operator.deployment.cloud.partner_key.private)
     return path
 
 
 def test_a_file_at_the_partner_opens_to_what_was_archived_and_its_signature_is_told(
-    office: Office, key: Path, tmp_path: Path
+    operator: Operator, key: Path, tmp_path: Path
 ) -> None:
-    hour = office.delivered(6)
-    csv = office.world.storage.bucket("archive").blob(office.archived(hour, ".csv")).download_as_bytes()
+    hour = operator.delivered(6)
+    csv = operator.deployment.cloud.storage.bucket("archive").blob(operator.archived(hour, ".csv")).download_as_bytes()
     output = tmp_path / "rows.csv"
-    result = office.run("open", str(office.file(hour)), "--key", str(key), "--output", str(output))
+    result = operator.run("open", str(operator.file(hour)), "--key", str(key), "--output", str(output))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert f"signature good, by {office.world.signing_key.fingerprint}" in result.stderr
+    assert f"signature good, by {operator.deployment.cloud.signing_key.fingerprint}" in result.stderr
     assert output.read_bytes() == csv
     assert stat.S_IMODE(output.stat().st_mode) == 0o600
-    assert office.run("open", str(office.file(hour)), "--key", str(key)).stdout_bytes == csv
+    assert operator.run("open", str(operator.file(hour)), "--key", str(key)).stdout_bytes == csv
 
 
-def test_an_archived_object_is_held_against_the_digest_in_its_record(office: Office, key: Path, tmp_path: Path) -> None:
-    hour = office.delivered(6)
+def test_an_archived_object_is_held_against_the_digest_in_its_record(
+    operator: Operator, key: Path, tmp_path: Path
+) -> None:
+    hour = operator.delivered(6)
     for suffix, words in ((".csv", ()), (".pgp", ("--key", str(key)))):
-        name = office.archived(hour, suffix)
+        name = operator.archived(hour, suffix)
         output = tmp_path / f"rows{suffix}"
-        told = office.told("open", f"gs://archive/{name}", *words, "--output", str(output))
-        assert told["bytes"] == output.stat().st_size
-        assert "is that of its sealed record" in told["proof"]
-        office.world.storage.bucket("archive").blob(name).upload_from_string(b"payment_id\r\n")
-        told = office.told("open", f"gs://archive/{name}", *words, "--output", str(tmp_path / "no"), code=4)
-        assert told["error"]["code"] == "archive-damaged"
+        answer = operator.answer("open", f"gs://archive/{name}", *words, "--output", str(output))
+        assert answer["bytes"] == output.stat().st_size
+        assert "is that of its sealed record" in answer["proof"]
+        operator.deployment.cloud.storage.bucket("archive").blob(name).upload_from_string(b"payment_id\r\n")
+        answer = operator.answer("open", f"gs://archive/{name}", *words, "--output", str(tmp_path / "no"), code=4)
+        assert answer["error"]["code"] == "archive-damaged"
         assert not (tmp_path / "no").exists()
 
 
-def test_the_passphrase_comes_from_the_environment(office: Office, tmp_path: Path) -> None:
+def test_the_passphrase_comes_from_the_environment(operator: Operator, tmp_path: Path) -> None:
     with keys.gnupg_home() as home:
         theirs = keys.pgp_key(home, "Partner <partner@example.com>", passphrase="open sesame")
-    hour = office.hour(3)
-    with office.secret("pgp-partner-key", theirs.public):
-        office.told("deliver", "--start", hour, "--dataset", "payments")
+    hour = operator.hour(3)
+    with operator.secret("pgp-partner-key", theirs.public):
+        operator.answer("deliver", "--start", hour, "--dataset", "payments")
     path = tmp_path / "key.asc"
     path.write_bytes(theirs.private)
-    words = ("open", str(office.file(hour)), "--key", str(path))
-    assert office.run(*words, OPEN_PASSPHRASE="open sesame").exit_code == 0
+    words = ("open", str(operator.file(hour)), "--key", str(path))
+    assert operator.run(*words, OPEN_PASSPHRASE="open sesame").exit_code == 0
     for wrong in ("wrong", ""):
-        result = office.run(*words, OPEN_PASSPHRASE=wrong)
+        result = operator.run(*words, OPEN_PASSPHRASE=wrong)
         assert (result.exit_code, result.stdout) == (4, "")
         assert "The passphrase is not that of the key." in result.stderr
 
 
-def test_what_nothing_vouches_for_is_not_given_away(office: Office, key: Path, tmp_path: Path) -> None:
-    hour = office.delivered(6)
-    file = office.file(hour)
+def test_what_nothing_vouches_for_is_not_given_away(operator: Operator, key: Path, tmp_path: Path) -> None:
+    hour = operator.delivered(6)
+    file = operator.file(hour)
     stranger = tmp_path / "stranger.asc"
     with keys.gnupg_home() as home:
         other = keys.pgp_key(home, "Stranger <stranger@example.com>")
@@ -86,23 +88,23 @@ def test_what_nothing_vouches_for_is_not_given_away(office: Office, key: Path, t
         (("gs://archive/absent",), "There is no object"),
         ((str(file), "--key", str(file)), "gpg finds 0 PGP keys"),
     ):
-        result = office.run("open", *words)
+        result = operator.run("open", *words)
         assert (result.exit_code, result.stdout) == (4, ""), words
         assert said in result.stderr
 
 
-def test_a_sealed_file_needs_a_key_and_says_so(office: Office) -> None:
-    hour = office.delivered(6)
-    result = office.run("open", str(office.file(hour)))
+def test_a_sealed_file_needs_a_key_and_says_so(operator: Operator) -> None:
+    hour = operator.delivered(6)
+    result = operator.run("open", str(operator.file(hour)))
     assert result.exit_code == 2
     assert "--key FILE" in result.stderr
 
 
 def test_a_csv_of_this_machine_is_given_with_the_word_that_nothing_vouches_for_it(
-    office: Office, tmp_path: Path
+    operator: Operator, tmp_path: Path
 ) -> None:
     path = tmp_path / "some.csv"
     path.write_bytes(b"a,b\r\n")
-    result = office.run("open", str(path))
+    result = operator.run("open", str(path))
     assert (result.exit_code, result.stdout_bytes) == (0, b"a,b\r\n")
     assert "nothing vouches for it" in result.stderr

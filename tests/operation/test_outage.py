@@ -4,33 +4,33 @@ import json
 from datetime import timedelta
 
 from pipeline.window import rfc3339
-from tests.operation.office import OUTAGE, Office
+from tests.operation.operator import OUTAGE, Operator
 
 
-def test_six_hours_without_a_message_are_found_and_filled_by_the_next_certify_with_no_human(office: Office) -> None:
-    first = office.now - timedelta(hours=OUTAGE + 1)
+def test_six_hours_without_a_message_are_found_and_filled_by_the_next_certify_with_no_human(operator: Operator) -> None:
+    first = operator.now - timedelta(hours=OUTAGE + 1)
     hours = [rfc3339(first + timedelta(hours=number)) for number in range(OUTAGE)]
     for hour in hours:
-        office.add(hour, 10, "payments")
-        office.add(hour, 5, "identity")
-    office.world.publish(b'{"action": "certify"}')
+        operator.add(hour, 10, "payments")
+        operator.add(hour, 5, "identity")
+    operator.deployment.publish(b'{"action": "certify"}')
     window = ("--start", hours[0], "--end", rfc3339(first + timedelta(hours=OUTAGE)))
 
     def verdicts() -> list[str]:
-        told = office.run("certify", *window, "--json", MAX_REPUBLISH="0").stdout
-        return [found["verdict"] for found in json.loads(told)]
+        answer = operator.run("certify", *window, "--json", MAX_REPUBLISH="0").stdout
+        return [found["verdict"] for found in json.loads(answer)]
 
-    office.wait(lambda: set(verdicts()) == {"certified", "empty"}, lambda: str(verdicts()))
+    operator.wait(lambda: set(verdicts()) == {"certified", "empty"}, lambda: str(verdicts()))
     found = verdicts()
     assert (found.count("certified"), found.count("empty")) == (2 * OUTAGE, OUTAGE)
-    cells = json.loads(office.run("status", "--hours", str(OUTAGE + 3), "--json").stdout)["cells"]
+    cells = json.loads(operator.run("status", "--hours", str(OUTAGE + 3), "--json").stdout)["cells"]
     filled = [cell for cell in cells if cell["start"] in hours]
     assert sum(cell["rows"] for cell in filled) == OUTAGE * 15
 
 
-def test_a_certify_run_republishes_no_more_than_the_settings_allow(office: Office) -> None:
-    hours = [office.hour(1) for _ in range(3)]
-    found = office.told(
+def test_a_certify_run_republishes_no_more_than_the_settings_allow(operator: Operator) -> None:
+    hours = [operator.hour(1) for _ in range(3)]
+    found = operator.answer(
         "certify", "--start", hours[-1], "--end", hours[0], "--dataset", "payments", code=1, MAX_REPUBLISH="1"
     )
     assert [one["verdict"] for one in found] == ["missing", "missing"]

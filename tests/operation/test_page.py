@@ -17,7 +17,7 @@ from pipeline.cli.grid import STATES, Cell, grid
 from pipeline.cli.page import SIGNS, page
 from pipeline.keys import KeyState
 from pipeline.window import Slot, Window
-from tests.operation.office import Office
+from tests.operation.operator import Operator
 
 BROWSERS = [path for path in (shutil.which(name) for name in ("chromium", "google-chrome")) if path]
 HOURS = 168
@@ -69,28 +69,28 @@ class _Read(HTMLParser):
 
 
 def test_the_page_shows_every_hour_the_volume_the_duration_and_the_keys(
-    office: Office, dom: Dom, tmp_path: Path
+    operator: Operator, dom: Dom, tmp_path: Path
 ) -> None:
-    hour = office.delivered(12)
+    hour = operator.delivered(12)
     file = tmp_path / "status.html"
-    told = office.run("status", "--html", str(file), "--hours", str(HOURS), "--json")
-    cells = json.loads(told.stdout)["cells"]
+    answer = operator.run("status", "--html", str(file), "--hours", str(HOURS), "--json")
+    cells = json.loads(answer.stdout)["cells"]
     read = _Read(dom(file))
     assert sorted(read.states) == sorted(cell["state"] for cell in cells)
-    assert len(read.states) == HOURS * len(office.world.datasets)
+    assert len(read.states) == HOURS * len(operator.deployment.datasets)
     assert any(f"payments {hour[:10]} {hour[11:16]} r1: certified, 12 rows" in title for title in read.titles)
     kinds = ("rows an hour", "seconds from plan to partner")
-    assert read.charts == [f"{name}: {kind}" for name in sorted(office.world.datasets) for kind in kinds]
+    assert read.charts == [f"{name}: {kind}" for name in sorted(operator.deployment.datasets) for kind in kinds]
     assert len(read.heights) == HOURS * len(read.charts)
     assert max(read.heights) == 90.0
     text = " ".join(read.words)
-    assert office.world.partner_key.fingerprint in text
+    assert operator.deployment.cloud.partner_key.fingerprint in text
     assert "no end" in text
 
 
-def test_the_page_asks_the_network_for_nothing_and_runs_no_script(office: Office, tmp_path: Path) -> None:
+def test_the_page_asks_the_network_for_nothing_and_runs_no_script(operator: Operator, tmp_path: Path) -> None:
     file = tmp_path / "status.html"
-    office.run("status", "--html", str(file), "--hours", "2")
+    operator.run("status", "--html", str(file), "--hours", "2")
     text = file.read_text(encoding="utf-8")
     assert not re.search(r"https?://|<script|<link|<img|<iframe|url\(|@import|\bon\w+=", text)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.cloud import PROJECT
 from localcloud.processes import repository
-from localcloud.world import PROJECT, REJECTED
 from pipeline.log import ALERTS
 from tests.operation.gcloud import gcloud
-from tests.operation.office import OUTAGE, Office
+from tests.operation.operator import OUTAGE, Operator
 
 TEXT = (repository() / "RUNBOOK.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -53,35 +53,33 @@ def test_every_event_that_terraform_leads_here_has_its_section() -> None:
 
 
 @pytest.fixture
-def desk(office: Office, tmp_path: Path) -> Iterator[Path]:
+def desk(operator: Operator, tmp_path: Path) -> Iterator[Path]:
     """A directory with the files that the commands name; secrets are put back afterwards."""
-    world = office.world
-    (tmp_path / "partner.asc").write_bytes(world.partner_key.public)
-    (tmp_path / "host-keys.txt").write_bytes(world.server_key.public + b"\n")
-    (tmp_path / "sftp-key").write_bytes(world.login_key.private)
-    topic = f"projects/{PROJECT}/topics/{REJECTED}"
-    subscription = f"projects/{PROJECT}/subscriptions/amazon-pspp-rejected"
-    world.subscriber.create_subscription(name=subscription, topic=topic)
+    deployment = operator.deployment
+    (tmp_path / "partner.asc").write_bytes(deployment.cloud.partner_key.public)
+    (tmp_path / "host-keys.txt").write_bytes(deployment.cloud.server_key.public + b"\n")
+    (tmp_path / "sftp-key").write_bytes(deployment.cloud.login_key.private)
     with ExitStack() as ending:
-        ending.callback(world.subscriber.delete_subscription, subscription=subscription)
         for name in ("pgp-partner-key", "sftp-host-keys", "sftp-key"):
             path = f"projects/{PROJECT}/secrets/{name}/versions/latest"
-            ending.enter_context(office.secret(name, world.secrets.access_secret_version(name=path).payload.data))
+            ending.enter_context(
+                operator.secret(name, deployment.cloud.secrets.access_secret_version(name=path).payload.data)
+            )
         yield tmp_path
 
 
-def test_every_command_runs_as_it_stands(office: Office, desk: Path) -> None:
-    hour = office.delivered(3)
+def test_every_command_runs_as_it_stands(operator: Operator, desk: Path) -> None:
+    hour = operator.delivered(3)
     done = 0
     for section in SECTIONS.values():
         for command in _commands(section):
             program, *words = shlex.split(command.replace(HOUR, hour))
             if program == "gcloud":
-                assert gcloud(office.world, words, desk) or "pull" in words
+                assert gcloud(operator.deployment, words, desk) or "pull" in words
             else:
                 assert (program, *words[:2]) == ("python", "-m", "pipeline")
-                result = office.run(*words[2:], LOOK_BACK_HOURS=str(OUTAGE))
+                result = operator.run(*words[2:], LOOK_BACK_HOURS=str(OUTAGE))
                 assert result.exit_code in (0, 1), f"{command}: {result.output}"
             done += 1
     assert done == TEXT.count("\n$ ")
-    office.becomes(hour, "certified")
+    operator.becomes(hour, "certified")

@@ -1,4 +1,4 @@
-"""Where a delivery stands, from records alone: pure, so every case is told by hand."""
+"""Where a delivery stands, from records alone: pure, so every case is written by hand."""
 
 from __future__ import annotations
 
@@ -174,8 +174,8 @@ def test_what_a_message_would_do_is_said_before_it_is_published(
 def test_hours_in_a_row_with_one_trouble_are_told_once() -> None:
     hours = [Window.hour(NOON + timedelta(hours=number)) for number in (0, 1, 2, 5)]
     found = grid([History(Slot("payments", hour), 0) for hour in hours], LATER + timedelta(hours=9))
-    told = [(str(one.window), one.state) for one in troubles(found)]
-    assert told == [
+    answer = [(str(one.window), one.state) for one in troubles(found)]
+    assert answer == [
         ("20261123T120000Z/20261123T150000Z", "missing"),
         ("20261123T170000Z/20261123T180000Z", "missing"),
     ]

@@ -7,29 +7,31 @@ from typing import Any
 
 import pytest
 
-from tests.operation.office import Office
+from tests.operation.operator import Operator
 
 
-def _failed(office: Office, **settings: str) -> dict[str, str]:
-    told: list[dict[str, Any]] = office.told("verify-setup", code=1, **settings)
-    return {check["what"]: check["detail"] for check in told if check["state"] == "failed"}
+def _failed(operator: Operator, **settings: str) -> dict[str, str]:
+    answer: list[dict[str, Any]] = operator.answer("verify-setup", code=1, **settings)
+    return {check["what"]: check["detail"] for check in answer if check["state"] == "failed"}
 
 
-def _traces(office: Office) -> list[object]:
-    objects = [blob.name for bucket in ("archive", "records") for blob in office.world.storage.list_blobs(bucket)]
-    return [*objects, *office.world.received(), len(office.world.rejected())]
+def _traces(operator: Operator) -> list[object]:
+    objects = [
+        blob.name for bucket in ("archive", "records") for blob in operator.deployment.cloud.storage.list_blobs(bucket)
+    ]
+    return [*objects, *operator.deployment.received(), len(operator.deployment.rejected())]
 
 
-def test_a_sound_deployment_passes_and_nothing_is_left_behind(office: Office) -> None:
-    before = _traces(office)
-    told = office.told("verify-setup")
-    assert {check["state"] for check in told} == {"ok", "untried"}
-    assert _traces(office) == before
-    names = [check["what"] for check in told]
+def test_a_sound_deployment_passes_and_nothing_is_left_behind(operator: Operator) -> None:
+    before = _traces(operator)
+    answer = operator.answer("verify-setup")
+    assert {check["state"] for check in answer} == {"ok", "untried"}
+    assert _traces(operator) == before
+    names = [check["what"] for check in answer]
     for what in ("gpg", "secret sftp-key", "PGP keys", "bucket records", "topic amazon-pspp", "watermark of payments"):
         assert what in names
-    assert "uploading to the partner" in [check["what"] for check in told if check["state"] == "untried"]
-    assert "ok" in office.run("verify-setup").stdout
+    assert "uploading to the partner" in [check["what"] for check in answer if check["state"] == "untried"]
+    assert "ok" in operator.run("verify-setup").stdout
 
 
 @pytest.mark.parametrize(
@@ -45,16 +47,16 @@ def test_a_sound_deployment_passes_and_nothing_is_left_behind(office: Office) ->
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do_and_stops_no_other_check(
-    office: Office, setting: str, value: str, what: str, advice: str
+    operator: Operator, setting: str, value: str, what: str, advice: str
 ) -> None:
-    failed = _failed(office, **{setting: value})
+    failed = _failed(operator, **{setting: value})
     assert advice in failed[what]
-    assert len(office.told("verify-setup")) == len(office.told("verify-setup", code=1, **{setting: value}))
+    assert len(operator.answer("verify-setup")) == len(operator.answer("verify-setup", code=1, **{setting: value}))
 
 
-def test_a_table_that_lacks_a_column_of_its_contract_fails(office: Office, tmp_path: Path) -> None:
-    for path in office.world.contracts_directory.glob("*.yaml"):
+def test_a_table_that_lacks_a_column_of_its_contract_fails(operator: Operator, tmp_path: Path) -> None:
+    for path in operator.deployment.contracts_directory.glob("*.yaml"):
         text = path.read_text().replace("physicalName: payment_id", "physicalName: payment_number", 1)
         (tmp_path / path.name).write_text(text)
-    failed = _failed(office, CONTRACTS_DIRECTORY=str(tmp_path))
+    failed = _failed(operator, CONTRACTS_DIRECTORY=str(tmp_path))
     assert "Compare the contract's columns" in failed["table local-psp.amazon_pspp.payments"]

@@ -18,8 +18,8 @@ from pipeline.records.schema import Plan, PlannedPart, Refused, Sending
 from pipeline.records.store import Folder, Records
 from pipeline.settings import from_environment
 from pipeline.window import HOUR, Delivery, Slot, Window
-from tests.bookings import WINDOW
-from tests.tenant import Tenant
+from tests.deployment import InProcessDeployment
+from tests.sample_contract import WINDOW
 
 SLOT = Slot("payments", WINDOW)
 FIRST = Delivery(SLOT, 1)
@@ -48,8 +48,8 @@ PLAN = Plan(
 
 
 @pytest.fixture
-def records(tenant: Tenant) -> Records:
-    return Records(Bucket(client(from_environment()), f"{tenant.name}-records", Budget.of(60)))
+def records(deployment: InProcessDeployment) -> Records:
+    return Records(Bucket(client(from_environment()), f"{deployment.name}-records", Budget.of(60)))
 
 
 def sending(attempt: str) -> Sending:
@@ -57,9 +57,9 @@ def sending(attempt: str) -> Sending:
     return Sending(created=AT, version="0.1.0", part=1, attempt=attempt)
 
 
-def stored(tenant: Tenant, name: str) -> Any:
+def stored(deployment: InProcessDeployment, name: str) -> Any:
     """The object of a record of FIRST."""
-    return tenant.storage.bucket(f"{tenant.name}-records").blob(f"deliveries/{FIRST.folder}/{name}.json")
+    return deployment.cloud.storage.bucket(f"{deployment.name}-records").blob(f"deliveries/{FIRST.folder}/{name}.json")
 
 
 def test_a_record_is_read_back_equal(records: Records) -> None:
@@ -86,8 +86,8 @@ def test_of_many_at_once_one_wins_and_all_go_on_from_it(records: Records) -> Non
     assert len({record.attempt for record, _ in outcomes}) == 1
 
 
-def test_a_create_whose_answer_was_lost_is_still_ours(tenant: Tenant, records: Records) -> None:
-    tenant.break_storage("/o", "lose")
+def test_a_create_whose_answer_was_lost_is_still_ours(deployment: InProcessDeployment, records: Records) -> None:
+    deployment.break_storage("/o", "lose")
     assert records.create(FIRST, "plan", PLAN) == (PLAN, True)
 
 
@@ -95,14 +95,14 @@ def test_what_was_never_recorded_is_none(records: Records) -> None:
     assert records.read(FIRST, "plan", Plan) is None
 
 
-def test_a_record_is_json_for_people_too(tenant: Tenant, records: Records) -> None:
+def test_a_record_is_json_for_people_too(deployment: InProcessDeployment, records: Records) -> None:
     records.create(FIRST, "plan", PLAN)
-    content = json.loads(stored(tenant, "plan").download_as_bytes())
+    content = json.loads(stored(deployment, "plan").download_as_bytes())
     assert content["record"]["start"] == "2026-11-23T13:00:00Z"
     assert content["record"]["parts"][0]["totals"]["sum(amount)"] == "-0.01"
 
 
-def mended(text: str, **fields: object) -> str:
+def edited(text: str, **fields: object) -> str:
     """The object with other fields in its record and the digest as it was."""
     content = json.loads(text)
     return json.dumps({**content, "record": {**content["record"], **fields}})
@@ -111,8 +111,8 @@ def mended(text: str, **fields: object) -> str:
 ALTERED: dict[str, Callable[[str], str]] = {
     "another number of rows": lambda text: text.replace('"rows": 2', '"rows": 3'),
     "another snapshot": lambda text: text.replace("14:05:06", "14:05:07"),
-    "a part taken away": lambda text: mended(text, parts=[]),
-    "a field added": lambda text: mended(text, more=1),
+    "a part taken away": lambda text: edited(text, parts=[]),
+    "a field added": lambda text: edited(text, more=1),
     "the digest taken away": lambda text: json.dumps({"record": json.loads(text)["record"]}),
     "the record taken away": lambda text: json.dumps({"sha256": json.loads(text)["sha256"]}),
     "half of it": lambda text: text[: len(text) // 2],
@@ -124,12 +124,12 @@ ALTERED: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("case", ALTERED)
-def test_an_altered_record_is_refused(tenant: Tenant, records: Records, case: str) -> None:
+def test_an_altered_record_is_refused(deployment: InProcessDeployment, records: Records, case: str) -> None:
     records.create(FIRST, "plan", PLAN)
-    before = stored(tenant, "plan").download_as_bytes().decode()
+    before = stored(deployment, "plan").download_as_bytes().decode()
     after = ALTERED[case](before)
     assert after != before
-    stored(tenant, "plan").upload_from_string(after)
+    stored(deployment, "plan").upload_from_string(after)
     with pytest.raises(RecordDamaged, match=r"The record deliveries/payments/2026/11/23/1300/r1/plan\.json"):
         records.read(FIRST, "plan", Plan)
     with pytest.raises(RecordDamaged):
@@ -138,9 +138,11 @@ def test_an_altered_record_is_refused(tenant: Tenant, records: Records, case: st
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_a_flipped_bit_is_noticed_or_changes_nothing(tenant: Tenant, records: Records, data: st.DataObject) -> None:
+def test_a_flipped_bit_is_noticed_or_changes_nothing(
+    deployment: InProcessDeployment, records: Records, data: st.DataObject
+) -> None:
     records.create(FIRST, "plan", PLAN)
-    blob = stored(tenant, "plan")
+    blob = stored(deployment, "plan")
     before = blob.download_as_bytes()
     damaged = bytearray(before)
     damaged[data.draw(st.integers(0, len(before) - 1))] ^= 1 << data.draw(st.integers(0, 7))

@@ -99,10 +99,10 @@ async def test_a_large_upload_does_not_grow_the_server(server: Running) -> None:
     assert peak() - before < 16 << 10  # KiB
 
 
-@pytest.mark.parametrize("manners", ["aws", "openssh"])
+@pytest.mark.parametrize("profile", ["aws", "openssh"])
 @in_loop
-async def test_sigterm_ends_the_server_and_its_connections(tmp_path: Path, manners: str) -> None:
-    with running(tmp_path, "aws" if manners == "aws" else "openssh") as server:
+async def test_sigterm_ends_the_server_and_its_connections(tmp_path: Path, profile: str) -> None:
+    with running(tmp_path, "aws" if profile == "aws" else "openssh") as server:
         async with server.connection() as connection:
             server.process.terminate()
             await connection.wait_closed()
@@ -118,7 +118,7 @@ async def test_the_server_ends_with_its_parent(server: Running) -> None:
 
 
 def test_options_that_openssh_cannot_honour_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match="need --manners aws"), running(tmp_path, "openssh", "--deny-stat"):
+    with pytest.raises(NotReady, match="need --profile aws"), running(tmp_path, "openssh", "--deny-stat"):
         pass
 
 

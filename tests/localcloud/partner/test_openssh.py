@@ -1,4 +1,4 @@
-"""Programs of OpenSSH on either side: its sftp against the AWS manners, its sshd against asyncssh and its own sftp."""
+"""Programs of OpenSSH on either side: its sftp against the AWS profile, its sshd against asyncssh and its own sftp."""
 
 import getpass
 import os
@@ -28,7 +28,7 @@ def sshd(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
         yield server
 
 
-def test_openssh_puts_lists_and_gets_a_file_through_aws_manners(aws: Running, tmp_path: Path) -> None:
+def test_openssh_puts_lists_and_gets_a_file_through_the_aws_profile(aws: Running, tmp_path: Path) -> None:
     content = os.urandom(1_000_000)
     (tmp_path / "sent").write_bytes(content)
     done = aws.sftp(f"put {tmp_path}/sent a.pgp", "ls -l", f"get a.pgp {tmp_path}/fetched")

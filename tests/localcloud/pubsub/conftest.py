@@ -95,5 +95,5 @@ def topic(clients: Deployment) -> str:
 
 @pytest.fixture
 def target() -> Iterator[Endpoint]:
-    with endpoint() as told:
-        yield told
+    with endpoint() as made:
+        yield made

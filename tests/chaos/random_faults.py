@@ -13,7 +13,7 @@ import psutil
 
 from localcloud.function import Function
 from localcloud.partner.faults import Fault, OperationName
-from tests.faults.ground import Ground
+from tests.faults.harness import FaultHarness
 
 PAUSE: Final = (0.2, 1.0)
 """Seconds between two of them."""
@@ -41,12 +41,12 @@ WAREHOUSE: Final = (
 GPG: Final = (("die", 0), ("die", 1500), ("fail", 0), ("flip", 1500), ("short", 1500), ("mute", 0))
 
 
-class Mischief:
+class RandomFaults:
     """Strikes until it is stopped; `done` counts what it did."""
 
-    def __init__(self, ground: Ground, functions: Sequence[Function], chance: random.Random) -> None:
+    def __init__(self, harness: FaultHarness, functions: Sequence[Function], chance: random.Random) -> None:
         self.done: Counter[str] = Counter()
-        self._ground, self._functions, self._chance = ground, functions, chance
+        self._harness, self._functions, self._chance = harness, functions, chance
         self._over = threading.Event()
         self._kinds: Mapping[str, tuple[int, Callable[[], None]]] = {
             "an instance killed": (2, self._kill_instance),
@@ -67,7 +67,7 @@ class Mischief:
             self.done[kind] += 1
 
     def stop(self) -> None:
-        """No more of it, and what is broken is mended."""
+        """Order no more faults."""
         self._over.set()
 
     def _kill_instance(self) -> None:
@@ -84,28 +84,30 @@ class Mischief:
         function.start()
 
     def _partner(self) -> None:
-        self._ground.break_partner(*self._chance.sample(PARTNER, 2))
+        self._harness.cloud.break_partner(*self._chance.sample(PARTNER, 2))
 
     def _storage(self) -> None:
         match, action = self._chance.choice(STORAGE)
-        self._ground.break_storage(match, action, skip=self._chance.randrange(4))
+        self._harness.cloud.break_storage(match, action, skip=self._chance.randrange(4))
 
     def _warehouse(self) -> None:
         method, action, after = self._chance.choice(WAREHOUSE)
-        self._ground.break_warehouse(method, action, after=after)
+        self._harness.cloud.break_warehouse(method, action, after=after)
 
     def _gpg(self) -> None:
         action, after = self._chance.choice(GPG)
-        self._ground.gpg.order(self._chance.choice(("--encrypt", "--decrypt")), action, after)  # type: ignore[arg-type]
+        self._harness.gpg.order(self._chance.choice(("--encrypt", "--decrypt")), action, after)  # type: ignore[arg-type]
 
     def _topic(self) -> None:
-        self._ground.break_topics({"match": "Publish", "action": self._chance.choice(("error", "lose"))})
+        self._harness.cloud.break_topics({"match": "Publish", "action": self._chance.choice(("error", "lose"))})
 
 
 @contextmanager
-def mischief(ground: Ground, functions: Sequence[Function], chance: random.Random) -> Iterator[Mischief]:
-    """Mischief while the block runs; everything is mended and up afterwards."""
-    made = Mischief(ground, functions, chance)
+def random_faults(
+    harness: FaultHarness, functions: Sequence[Function], chance: random.Random
+) -> Iterator[RandomFaults]:
+    """Faults while the block runs; none is left and everything is up afterwards."""
+    made = RandomFaults(harness, functions, chance)
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()
     try:
@@ -113,4 +115,4 @@ def mischief(ground: Ground, functions: Sequence[Function], chance: random.Rando
     finally:
         made.stop()
         thread.join()
-        ground.mend()
+        harness.end_faults()

@@ -1,4 +1,4 @@
-"""Local warehouses that dbt can build in: a DuckDB file, and the stack's BigQuery through the real client."""
+"""Local warehouses that dbt can build in: a DuckDB file, and the local cloud's BigQuery through the real client."""
 
 from __future__ import annotations
 

@@ -51,13 +51,13 @@ schema:
 """
 
 
-def bookings(text: str = CONTRACT) -> Dataset:
+def sample_contract(text: str = CONTRACT) -> Dataset:
     """The contract as the pipeline reads it."""
     return reader.read(text, where="bookings.yaml")
 
 
 def dataset(*columns: Column, **others: Any) -> Dataset:
-    """A contract with these columns beside a key `id` and a change column `at`."""
+    """A contract with these columns, a key `id` and a change column `at`."""
     given: dict[str, Any] = {
         "name": "small",
         "version": "1.0.0",
@@ -133,7 +133,7 @@ def table(window: Window, count: int, *, internal: int = 0) -> pl.DataFrame:
 def rows_in_file(frame: pl.DataFrame) -> list[tuple[str | None, ...]]:
     """The rows of `table` as a file of bookings must hold them, those that are internal left out."""
     return [
-        tuple(in_file(column, row[column.source]) for column in bookings().columns)
+        tuple(in_file(column, row[column.source]) for column in sample_contract().columns)
         for row in frame.iter_rows(named=True)
         if not row["is_internal"]
     ]

@@ -1,4 +1,4 @@
-"""The desk of the person on call: commands as they are typed, and hands on everything that can go wrong."""
+"""What the person on call does: commands as they are typed, and changes to everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from typing import Any, Final
 from click.testing import CliRunner, Result
 
 from localcloud import sampledata
+from localcloud.cloud import PROJECT
+from localcloud.deployment import LocalDeployment
 from localcloud.function import Function
-from localcloud.world import PROJECT, World
 from pipeline.__main__ import main
 from pipeline.window import Window, rfc3339
 
@@ -29,22 +30,22 @@ FIRST_HOUR: Final = 10
 
 
 @dataclass
-class Office:
-    """One world; every test takes an hour of its own, so that none sees another's deliveries."""
+class Operator:
+    """One deployment; every test takes an hour of its own, so that none sees another's deliveries."""
 
-    world: World
+    deployment: LocalDeployment
     function: Function
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
     taken: int = 0
 
     def run(self, *words: str, typed: str | None = None, **settings: str) -> Result:
         """Type `python -m pipeline WORDS`; its exit code, stdout and stderr. Anything but an exit is raised."""
-        environment = {**self.world.environment(), **settings}
+        environment = {**self.deployment.environment(), **settings}
         result = CliRunner().invoke(main, list(words), input=typed, env=environment, catch_exceptions=False)
         assert "Traceback" not in result.output
         return result
 
-    def told(self, *words: str, code: int = 0, **settings: str) -> Any:
+    def answer(self, *words: str, code: int = 0, **settings: str) -> Any:
         """What a command says with --json; it must end with this exit code."""
         result = self.run(*words, "--json", **settings)
         assert result.exit_code == code, result.output
@@ -61,20 +62,20 @@ class Office:
     def delivered(self, rows: int = 20) -> str:
         """An hour of payments that was delivered and certified."""
         hour = self.hour(rows)
-        self.told("deliver", "--start", hour, "--dataset", "payments")
+        self.answer("deliver", "--start", hour, "--dataset", "payments")
         assert self.verdict(hour) == "certified"
         return hour
 
     def add(self, hour: str, rows: int, dataset: str = "payments", seed: int = 0) -> None:
         """Load rows of an hour, keys unlike those of any other seed."""
-        contract = self.world.datasets[dataset]
+        contract = self.deployment.datasets[dataset]
         window = Window.hour(datetime.fromisoformat(hour))
-        self.world.tables.load(contract.table, sampledata.rows(contract, window, rows, seed=seed, outside=0))
+        self.deployment.tables.load(contract.table, sampledata.rows(contract, window, rows, seed=seed, outside=0))
 
     def sql(self, text: str, hour: str) -> None:
         """Run a statement on the payments of an hour: `{table}` and `{hour}` stand for them."""
         condition = f"updated_at >= '{hour}' AND updated_at < TIMESTAMP_ADD('{hour}', INTERVAL 1 HOUR)"
-        self.world.tables.sql(text.format(table=f"`{self.world.tables.name}.payments`", hour=condition))
+        self.deployment.tables.sql(text.format(table=f"`{self.deployment.tables.name}.payments`", hour=condition))
 
     def certify(self, hour: str, *words: str, **settings: str) -> dict[str, Any]:
         """The certificate of payments in one hour."""
@@ -89,7 +90,7 @@ class Office:
         return str(self.certify(hour, *words, **settings)["verdict"])
 
     def becomes(self, hour: str, verdict: str) -> dict[str, Any]:
-        """Certify again and again until the verdict is this one; the function mends meanwhile."""
+        """Certify again and again until the verdict is this one; the function repairs it meanwhile."""
         seen: list[dict[str, Any]] = []
 
         def settled() -> bool:
@@ -113,12 +114,12 @@ class Office:
     def records(self, hour: str, name: str = "") -> list[str]:
         """Names of the record objects of payments in an hour that begin with `name`, such as `r1/plan`."""
         prefix = f"deliveries/payments/{datetime.fromisoformat(hour):%Y/%m/%d/%H%M}/"
-        return [blob.name for blob in self.world.storage.list_blobs("records", prefix=f"{prefix}{name}")]
+        return [blob.name for blob in self.deployment.cloud.storage.list_blobs("records", prefix=f"{prefix}{name}")]
 
     def archived(self, hour: str, suffix: str) -> str:
         """Name of the archived object of payments in an hour that ends so."""
         prefix = f"payments/{datetime.fromisoformat(hour):%Y/%m/%d/%H%M}/"
-        names = [blob.name for blob in self.world.storage.list_blobs("archive", prefix=prefix)]
+        names = [blob.name for blob in self.deployment.cloud.storage.list_blobs("archive", prefix=prefix)]
         (found,) = [name for name in names if name.endswith(suffix)]
         return str(found)
 
@@ -126,7 +127,7 @@ class Office:
         """The partner's file of payments in an hour."""
         begin = f"payments_{datetime.fromisoformat(hour):%Y%m%dT%H%M%SZ}_"
         (found,) = [
-            path for path in self.world.received() if path.name.startswith(begin) and f"_r{revision}_" in path.name
+            path for path in self.deployment.received() if path.name.startswith(begin) and f"_r{revision}_" in path.name
         ]
         return found
 
@@ -134,12 +135,12 @@ class Office:
     def secret(self, name: str, value: bytes) -> Iterator[None]:
         """A new version of a secret for a while; then another one, with the value that it had."""
         path = f"projects/{PROJECT}/secrets/{name}/versions/latest"
-        before = self.world.secrets.access_secret_version(name=path).payload.data
-        self.world.add_secret(name, value)
+        before = self.deployment.cloud.secrets.access_secret_version(name=path).payload.data
+        self.deployment.cloud.add_secret(name, value)
         try:
             yield
         finally:
-            self.world.add_secret(name, before)
+            self.deployment.cloud.add_secret(name, before)
 
 
 def copy_of(path: Path, directory: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The ground on which benchmarks stand: a local world, the function in a process, and a message carried out on time."""
+"""What benchmarks run in: a local cloud, the function in a process, and a message carried out on time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from localcloud.cloud import ServerProfile, sshd_installed
+from localcloud.deployment import LocalDeployment, local_deployment
 from localcloud.function import Function
-from localcloud.world import Manners, World, sshd_is_there, world
 from pipeline.window import Window
 from tests.bench import data
 from tests.faults.push import asking_for, push
@@ -45,32 +46,36 @@ class Delivered:
     bytes: int
 
 
-def manners() -> Manners:
+def profile() -> ServerProfile:
     """OpenSSH's server where it is installed: the peers' own; else the double."""
-    return "openssh" if sshd_is_there() else "aws"
+    return "openssh" if sshd_installed() else "aws"
 
 
 @contextmanager
-def ground(
-    options: Options, name: str, *, narrow: bool = True, partner: Manners | None = None, store_ms: int = 0
-) -> Iterator[World]:
-    """A world of its own, whose store takes so many milliseconds longer over each request; gone afterwards."""
+def bench_deployment(
+    options: Options, name: str, *, narrow: bool = True, partner: ServerProfile | None = None, store_ms: int = 0
+) -> Iterator[LocalDeployment]:
+    """A cloud of its own, whose store takes so many milliseconds longer over each request; gone afterwards."""
     root = options.directory / name
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     try:
         directory = data.contracts(root / "contracts") if narrow else None
         store = ("--latency-ms", str(store_ms))
-        with world(root, manners=partner or manners(), contracts_directory=directory, store_options=store) as local:
-            yield local
+        with local_deployment(
+            root, profile=partner or profile(), contracts_directory=directory, store_options=store
+        ) as deployment:
+            yield deployment
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
 @contextmanager
-def serving(local: World, options: Options, *, workers: int = 1, name: str = "function") -> Iterator[Function]:
+def serving(
+    deployment: LocalDeployment, options: Options, *, workers: int = 1, name: str = "function"
+) -> Iterator[Function]:
     """The deployed code in its own interpreter, up and waiting."""
-    function = local.function(workers=workers, name=name, **UNLIMITED)
+    function = deployment.function(workers=workers, name=name, **UNLIMITED)
     function.python = options.python
     try:
         yield function.start()
@@ -93,7 +98,7 @@ def _bytes(events: list[dict[str, Any]]) -> int:
     return sum(int(event["bytes"]) for event in events if event["event"] == "seal.completed")
 
 
-def sweep(local: World) -> None:
+def sweep(deployment: LocalDeployment) -> None:
     """Forget what the partner received, so that the disk does not fill."""
-    for file in local.received():
+    for file in deployment.received():
         file.unlink()

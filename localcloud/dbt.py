@@ -1,10 +1,10 @@
 """The dbt project on this machine: an hour of raw rows into a local warehouse, and dbt over it.
 
-    python -m tests.dbt.local --bigquery http://127.0.0.1:9050 --hour 0 --rows 200
-    python -m tests.dbt.local --duckdb build/psp.duckdb --hour 1 --rows 200
+    python -m localcloud.dbt --bigquery http://127.0.0.1:9050 --hour 0 --rows 200
+    python -m localcloud.dbt --duckdb build/psp.duckdb --hour 1 --rows 200
 
-The first builds in the stack's BigQuery with production's adapter, so that the function reads what dbt made; the second
-in a file. dbt runs as a program out of `.venv-dbt`, since its pins differ from the function's.
+The first builds in the local cloud's BigQuery with production's adapter, so that the function reads what dbt made; the
+second in a file. dbt runs as a program out of `.venv-dbt`, since its pins differ from the function's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from localcloud.rawdata import START, raw_rows
-from tests.dbt.warehouses import DuckDBFile, LocalBigQuery, Warehouse
+from localcloud.warehouses import DuckDBFile, LocalBigQuery, Warehouse
 
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final = ROOT / "dbt"
@@ -69,7 +69,7 @@ def main() -> None:
     """Load one hour of raw rows and build."""
     parser = argparse.ArgumentParser(prog="python -m tests.dbt.local", description=main.__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--bigquery", metavar="URL", help="the stack's BigQuery")
+    where.add_argument("--bigquery", metavar="URL", help="the local cloud's BigQuery")
     where.add_argument("--duckdb", metavar="FILE", type=Path, help="a DuckDB file")
     parser.add_argument("--hour", type=int, default=0, help="which hour of raw rows to load; 0 is the first")
     parser.add_argument("--rows", type=int, default=200, help="new movements in that hour")
