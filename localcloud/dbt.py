@@ -18,10 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from localcloud.processes import repository
 from localcloud.rawdata import START, raw_rows
 from localcloud.warehouses import DuckDBFile, LocalBigQuery, Warehouse
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = repository()
 PROJECT: Final = ROOT / "dbt"
 PROGRAM: Final = ROOT / ".venv-dbt" / "bin" / "dbt"
 
