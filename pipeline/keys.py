@@ -14,7 +14,8 @@ from pipeline.clients.sftp import Server
 from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUntrusted, during
 from pipeline.messages import Request
 from pipeline.pgp.home import Gpg, gnupghome
-from pipeline.pgp.keyring import Key, Keyring, imported, signs
+from pipeline.pgp.key import Capability, Key
+from pipeline.pgp.keyring import Keyring, usable
 from pipeline.run import Run
 
 THRESHOLDS: Final = (1, 7, 14, 30)
@@ -72,15 +73,13 @@ def days_left(key: Key, now: datetime) -> int | None:
     return None if key.expires is None else (key.expires - now).days
 
 
-def _pgp(what: str, secret: str, capability: str, run: Run) -> KeyState:
+def _pgp(what: str, secret: str, capability: Capability, run: Run) -> KeyState:
     try:
         found = run.credentials.read(secret, run.budget)
         with gnupghome() as home:
             gpg = Gpg(home)
             passphrase = _passphrase(run) if capability == "s" else None
-            key = imported(gpg, found, capability, passphrase.text if passphrase else None)
-            if capability == "s":
-                signs(gpg, key, passphrase.text if passphrase else None)
+            key = usable(gpg, found, capability, passphrase.text if passphrase else None)
     except (KeyUnusable, CredentialsUnavailable) as error:
         return KeyState(what, "", None, error.message, "key.unusable")
     return KeyState(what, key.fingerprint, days_left(key, run.now()))

@@ -56,15 +56,33 @@ def people() -> People:
 
 def with_subkeys(home: Path, *usages: str) -> PgpKey:
     """A key whose primary only certifies, with subkeys of these usages; `usage/expiry` gives one a lifetime."""
-    made = gpg(home, "--passphrase", "", "--status-fd", "1", "--quick-generate-key", SOMEBODY, "ed25519", "cert", "0")
-    fingerprint = made.stdout.decode().split("KEY_CREATED")[1].split()[1]
+    fingerprint = _generate(home, "ed25519", "cert")
     for usage in usages:
         work, _, expiry = usage.partition("/")
-        algorithm = "cv25519" if work == "encr" else "ed25519"
-        assert (
-            gpg(home, "--passphrase", "", "--quick-add-key", fingerprint, algorithm, work, expiry or "0").returncode
-            == 0
-        )
+        add_subkey(home, fingerprint, "cv25519" if work == "encr" else "ed25519", work, expiry or "0")
+    return _exported(home, fingerprint)
+
+
+def of_algorithm(home: Path, primary: str, encryption: str = "") -> PgpKey:
+    """A key that certifies and signs with the algorithm `primary`; `encryption` is that of a subkey."""
+    fingerprint = _generate(home, primary, "cert,sign")
+    if encryption:
+        add_subkey(home, fingerprint, encryption, "encr")
+    return _exported(home, fingerprint)
+
+
+def add_subkey(home: Path, fingerprint: str, algorithm: str, work: str, expiry: str = "0") -> None:
+    """One more subkey to a key of that home."""
+    added = gpg(home, "--passphrase", "", "--quick-add-key", fingerprint, algorithm, work, expiry)
+    assert added.returncode == 0, added.stderr
+
+
+def _generate(home: Path, algorithm: str, work: str) -> str:
+    made = gpg(home, "--passphrase", "", "--status-fd", "1", "--quick-generate-key", SOMEBODY, algorithm, work, "0")
+    return made.stdout.decode().split("KEY_CREATED")[1].split()[1]
+
+
+def _exported(home: Path, fingerprint: str) -> PgpKey:
     public = gpg(home, "--armor", "--export", fingerprint).stdout
     private = gpg(home, "--passphrase", "", "--armor", "--export-secret-keys", fingerprint).stdout
     return PgpKey(fingerprint, None, public, private, None)

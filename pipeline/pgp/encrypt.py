@@ -16,7 +16,7 @@ from typing import Final
 from pipeline.budget import Budget
 from pipeline.errors import PipelineError, SealFailed
 from pipeline.pgp.home import Gpg
-from pipeline.pgp.keyring import Keyring
+from pipeline.pgp.keyring import Keyring, options
 from pipeline.pgp.status import Encryption
 from pipeline.streams import background
 
@@ -82,11 +82,11 @@ def seal(
             result = gpg.encrypt_file(
                 source,
                 [keys.partner.fingerprint, *extra],
-                sign=keys.signing.fingerprint if keys.signing else None,
+                sign=f"{keys.signing.in_use}!" if keys.signing else None,
                 passphrase=keys.passphrase or None,
                 always_trust=True,
                 armor=False,
-                extra_args=_options(compression),
+                extra_args=options(compression, keys.signing.digest if keys.signing else keys.partner.digest),
             )
             output.put(Encryption.of(result.returncode, result.stderr))
         except BaseException as error:  # noqa: BLE001  # raised in the consumer's thread
@@ -120,19 +120,3 @@ def seal(
                 piece = output.get()
                 last = None if isinstance(piece, bytes) else piece
             thread.join()
-
-
-def _options(compression: str) -> list[str]:
-    algorithm, _, level = compression.partition(":")
-    return [
-        "--set-filename",
-        "",
-        "--cipher-algo",
-        "AES256",
-        "--digest-algo",
-        "SHA256",
-        "--force-mdc",
-        "--compress-algo",
-        algorithm if level else "none",
-        *(["--compress-level", level, "--bzip2-compress-level", level] if level else []),
-    ]

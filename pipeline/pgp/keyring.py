@@ -1,7 +1,7 @@
-"""Secrets -> a short-lived key ring: our signing key and the partner's key, imported, looked at, and fit for use.
+"""Secrets -> a short-lived key ring: our signing key and the partner's key, imported, judged, and tried.
 
-gpg reports an unusable key as a broken pipe in the middle of a file. So keys are judged here, before the first byte,
-from gpg's own listing, with the reason in the error.
+gpg reports an unusable key as a broken pipe in the middle of a file. So each key is judged from gpg's listing before
+the first byte, and then tried with the options of a real message; the error says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -9,37 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
 
 from pipeline.budget import Budget
+from pipeline.clients.material import cleaned
 from pipeline.clients.secretmanager import Credentials, Secret
 from pipeline.errors import KeyUnusable
 from pipeline.pgp.home import Gpg, gnupghome
+from pipeline.pgp.key import Capability, Key, judged
+from pipeline.pgp.status import Encryption
 from pipeline.settings import Settings
-
-_STATE: Final = {"r": "is revoked", "e": "has expired", "d": "is disabled", "i": "is invalid"}
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One PGP key as a secret holds it.
-
-    `expires` is when the part that does the work ends; None means never. `signers` are the fingerprints that a
-    signature may carry: the primary key's, and those of its signing subkeys.
-    """
-
-    fingerprint: str
-    expires: datetime | None
-    secret: str
-    secret_version: str
-    signers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """A home with everything that sealing needs. `signing` is None where the partner wants unsigned files."""
+    """A gpg home with all keys of a message. `signing` is None where the partner wants unsigned files."""
 
     gpg: Gpg = field(repr=False)
     partner: Key
@@ -54,29 +38,31 @@ class Keyring:
 
 @contextmanager
 def keyring(settings: Settings, credentials: Credentials, budget: Budget) -> Iterator[Keyring]:
-    """The keys of this moment, in a home that is gone afterwards.
+    """The keys of this moment, in a home that is removed afterwards.
 
     Raises KeyUnusable (expired, revoked, missing, wrong capability, wrong passphrase), CredentialsUnavailable.
     """
     with gnupghome() as home:
         gpg = Gpg(home)
-        partner = imported(gpg, credentials.read(settings.partner_key_secret, budget), "e")
+        partner = usable(gpg, credentials.read(settings.partner_key_secret, budget), "e")
         signing, passphrase = None, None
         if settings.pgp_sign:
             if settings.signing_passphrase_secret:
                 passphrase = credentials.read(settings.signing_passphrase_secret, budget).text
-            signing = imported(gpg, credentials.read(settings.signing_key_secret, budget), "s", passphrase)
-            signs(gpg, signing, passphrase)
+            signing = usable(gpg, credentials.read(settings.signing_key_secret, budget), "s", passphrase)
         yield Keyring(gpg, partner, signing, passphrase)
 
 
-def imported(gpg: Gpg, secret: Secret, capability: str, passphrase: str | None = None) -> Key:
-    """Import the one key that a secret holds; `capability` is "e" (encrypt to it) or "s" (sign with it).
+def usable(
+    gpg: Gpg, secret: Secret, capability: Capability, passphrase: str | None = None, *, place: str | None = None
+) -> Key:
+    """Import the key that a secret holds, judge it, and try it: encrypt nothing to it, or sign nothing with it.
 
-    Raises KeyUnusable with the reason and the secret's name, never with key material.
+    `place` names in an error where the key is from, else the secret. Raises KeyUnusable with the reason, never with key
+    material.
     """
-    place = f"secret {secret.name} version {secret.version}"
-    result = gpg.import_keys(secret.value, passphrase=passphrase or None)
+    place = place or f"secret {secret.name} version {secret.version}"
+    result = gpg.import_keys(cleaned(secret.value), passphrase=passphrase or None)
     fingerprints = sorted({fingerprint for fingerprint in result.fingerprints if fingerprint})
     if len(fingerprints) != 1:
         raise KeyUnusable(f"The {place} must hold one PGP key; gpg finds {len(fingerprints)} in it.")
@@ -88,53 +74,43 @@ def imported(gpg: Gpg, secret: Secret, capability: str, passphrase: str | None =
     listed = [entry for entry in gpg.list_keys(secret=capability == "s") if entry["fingerprint"] == fingerprint]
     if not listed:
         raise KeyUnusable(f"The {place} holds a key that gpg does not list: {fingerprint}.")
-    subkeys = [info["fingerprint"] for info in _subkeys(listed[0]).values() if "s" in info["cap"]]
-    expires = _usable_until(listed[0], capability, place)
-    return Key(fingerprint, expires, secret.name, secret.version, (fingerprint, *subkeys))
+    key = judged(listed[0], capability, secret.name, secret.version, place)
+    if capability == "e":
+        _encrypts(gpg, key, place)
+    else:
+        _signs(gpg, key, passphrase, place)
+    return key
 
 
-def signs(gpg: Gpg, key: Key, passphrase: str | None) -> None:
-    """Sign nothing once, to learn of a wrong passphrase before a row is read. Raises KeyUnusable."""
-    signature = gpg.sign("", keyid=key.fingerprint, passphrase=passphrase, detach=True)
+def options(compression: str, digest: str) -> list[str]:
+    """gpg's options for a message; `compression` as the setting PGP_COMPRESSION, `digest` as in `Key`."""
+    algorithm, _, level = compression.partition(":")
+    return [
+        "--set-filename",
+        "",
+        "--cipher-algo",
+        "AES256",
+        "--digest-algo",
+        digest,
+        "--force-mdc",
+        "--compress-algo",
+        algorithm if level else "none",
+        *(["--compress-level", level, "--bzip2-compress-level", level] if level else []),
+    ]
+
+
+def _encrypts(gpg: Gpg, key: Key, place: str) -> None:
+    result = gpg.encrypt(b"", [key.fingerprint], always_trust=True, armor=False, extra_args=options("none", key.digest))
+    if problem := Encryption.of(result.returncode, result.stderr).problem(()):
+        raise KeyUnusable(f"The key {key.fingerprint} of {place} cannot be encrypted to: {problem}")
+
+
+def _signs(gpg: Gpg, key: Key, passphrase: str | None, place: str) -> None:
+    signature = gpg.sign(
+        b"", keyid=f"{key.in_use}!", passphrase=passphrase, detach=True, extra_args=["--digest-algo", key.digest]
+    )
     if signature.fingerprint is None or signature.returncode != 0:
         raise KeyUnusable(
-            f"The key {key.fingerprint} of secret {key.secret} version {key.secret_version} does not sign: "
-            f"{signature.status or 'gpg gives no reason'}; is its passphrase the one in the secret?"
+            f"The key {key.fingerprint} of {place} does not sign: {signature.status or 'gpg gives no reason'}; is its "
+            "passphrase the one in the secret?"
         )
-
-
-def _usable_until(key: dict[str, Any], capability: str, place: str) -> datetime | None:
-    """When the last usable part with the capability expires. Raises KeyUnusable where none is usable now."""
-    name = f"key {key['fingerprint']} of {place}"
-    if reason := _trouble(key["trust"], key["expires"]):
-        raise KeyUnusable(f"The {name} {reason}.")
-    parts = [(key["keyid"], key["cap"], key["trust"], key["expires"])]
-    parts += [(keyid, info["cap"], info["trust"], info["expires"]) for keyid, info in _subkeys(key).items()]
-    able = [(keyid, trust, expires) for keyid, can, trust, expires in parts if capability in can]
-    work = {"e": "encryption", "s": "signing"}[capability]
-    if not able:
-        raise KeyUnusable(f"The {name} has no {work} subkey.")
-    usable = [(keyid, expires) for keyid, trust, expires in able if not _trouble(trust, expires)]
-    if not usable:
-        reasons = "; ".join(f"subkey {keyid} {_trouble(trust, expires)}" for keyid, trust, expires in able)
-        raise KeyUnusable(f"The {name} has no usable {work} subkey: {reasons}.")
-    last = None if any(not expires for _, expires in usable) else max(int(expires) for _, expires in usable)
-    ends = [int(expires) for expires in (last, key["expires"]) if expires]
-    return datetime.fromtimestamp(min(ends), UTC) if ends else None
-
-
-def _subkeys(key: dict[str, Any]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = key.get("subkey_info", {})  # absent where there is no subkey
-    return found
-
-
-def _trouble(trust: str, expires: str) -> str | None:
-    if trust in _STATE:
-        date = _instant(expires)
-        return _STATE[trust] + (f" on {date:%Y-%m-%d}" if trust == "e" and date else "")
-    date = _instant(expires)
-    return f"has expired on {date:%Y-%m-%d}" if date and date <= datetime.now(UTC) else None
-
-
-def _instant(epoch: str) -> datetime | None:
-    return datetime.fromtimestamp(int(epoch), UTC) if epoch else None

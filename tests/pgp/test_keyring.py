@@ -1,8 +1,9 @@
 """Keys are judged before the first byte: a usable one is taken, any other is refused with its reason."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +12,25 @@ import pytest
 from localcloud.keys import PgpKey, gnupg_home, pgp_key
 from pipeline.budget import Budget
 from pipeline.errors import CredentialsUnavailable, KeyUnusable
+from pipeline.pgp.encrypt import seal
 from pipeline.pgp.keyring import Keyring, keyring
-from tests.keyrings import PARTNER, SIGNING, Held, People, gpg, processes, ring, secrets, settings, with_subkeys
+from pipeline.pgp.packets import without_recipient
+from pipeline.pgp.reopen import opening
+from tests.keyrings import (
+    PARTNER,
+    SIGNING,
+    Held,
+    People,
+    add_subkey,
+    gpg,
+    of_algorithm,
+    open_by_gpg,
+    processes,
+    ring,
+    secrets,
+    settings,
+    with_subkeys,
+)
 
 NAME = "Somebody <somebody@example.com>"
 DAY = timedelta(days=1)
@@ -227,3 +245,127 @@ def test_a_key_that_only_certifies_signs_nothing(home: Path, who: People) -> Non
     key = with_subkeys(home, "encr")
     with refused("has no signing subkey"), ring(who, signing=key.private, passphrase=b"none"):
         pass
+
+
+CURVES = {
+    "rsa3072": "SHA256",
+    "ed25519": "SHA256",
+    "nistp256": "SHA256",
+    "nistp384": "SHA384",
+    "nistp521": "SHA512",
+    "brainpoolP256r1": "SHA256",
+    "brainpoolP384r1": "SHA384",
+    "brainpoolP512r1": "SHA512",
+}
+
+
+def delivered(
+    who: People, partner: bytes | None = None, signing: bytes | None = None, passphrase: bytes | None = None
+) -> tuple[bytes, list[list[str]]]:
+    """What the partner opens of a message that was sealed with these secrets and opened again."""
+    budget = Budget.of(60)
+    with ring(who, partner=partner, signing=signing, passphrase=passphrase) as keys, opening(keys, budget) as opener:
+        sealed = seal(iter([b"a,b"]), keys, compression="none", budget=budget, extra=(opener.recipient,))
+        message = b"".join(without_recipient(opener.watching(sealed), opener.key_ids))
+        assert opener.plaintext(keys.signing.signers if keys.signing else ()).size == 3
+    return open_by_gpg(who, message)
+
+
+@pytest.mark.parametrize("algorithm", CURVES)
+def test_a_signing_key_of_any_algorithm_seals_with_a_digest_that_it_takes(
+    home: Path, who: People, algorithm: str
+) -> None:
+    key = of_algorithm(home, algorithm)
+    with ring(who, signing=key.private, passphrase=b"none") as keys:
+        assert keys.signing is not None
+        assert keys.signing.digest == CURVES[algorithm]
+    assert delivered(who, signing=key.private, passphrase=b"none")[0] == b"a,b"
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["rsa3072", "cv25519", "nistp256", "nistp384", "nistp521", "brainpoolP384r1", "brainpoolP512r1"]
+)
+def test_a_partners_key_of_any_algorithm_is_encrypted_to(home: Path, who: People, algorithm: str) -> None:
+    key = of_algorithm(home, "ed25519", algorithm)
+    with ring(replace(who, partner=key), partner=key.public) as keys:
+        assert keys.partner.fingerprint == key.fingerprint
+    assert delivered(replace(who, partner=key), partner=key.public)[0] == b"a,b"
+
+
+def without_checksum(armor: bytes) -> bytes:
+    """The armor without its line `=XXXX`, as RFC 9580 allows it."""
+    bare = re.sub(rb"\n=[A-Za-z0-9+/]{4}\n", b"\n", armor)
+    assert bare != armor
+    return bare
+
+
+SPELLINGS: dict[str, Callable[[bytes], bytes]] = {
+    "a byte-order mark": lambda armor: b"\xef\xbb\xbf" + armor,
+    "Windows' line ends": lambda armor: armor.replace(b"\n", b"\r\n"),
+    "both": lambda armor: b"\xef\xbb\xbf" + armor.replace(b"\n", b"\r\n"),
+    "UTF-16": lambda armor: armor.decode().encode("utf-16"),
+    "UTF-16, big end first": lambda armor: b"\xfe\xff" + armor.decode().encode("utf-16-be"),
+    "old line ends of a Mac": lambda armor: armor.replace(b"\n", b"\r"),
+    "no checksum line": without_checksum,
+    "blanks at the ends of lines": lambda armor: armor.replace(b"\n", b" \n"),
+    "text around it": lambda armor: "Grüße,\n".encode() + armor + b"\nbye\n",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_key_is_read_however_it_was_saved(who: People, spelling: str) -> None:
+    spelled = SPELLINGS[spelling]
+    assert delivered(who, partner=spelled(who.partner.public), signing=spelled(who.signer.private))[0] == b"a,b"
+
+
+def test_a_key_that_was_damaged_on_its_way_is_refused(who: People) -> None:
+    damaged = re.sub(rb"\n=[A-Za-z0-9+/]{4}\n", b"\n=AAAA\n", who.partner.public)
+    with refused("gpg finds 0 in it"), ring(who, partner=damaged):
+        pass
+
+
+def test_a_primary_key_that_is_kept_offline_leaves_the_signing_to_its_subkey(home: Path, who: People) -> None:
+    key = of_algorithm(home, "ed25519")
+    add_subkey(home, key.fingerprint, "nistp384/ecdsa", "sign")
+    offline = gpg(home, "--passphrase", "", "--armor", "--export-secret-subkeys", key.fingerprint).stdout
+    with ring(who, signing=offline, passphrase=b"none") as keys:
+        assert keys.signing is not None
+        assert (keys.signing.in_use, keys.signing.digest) == (keys.signing.signers[1], "SHA384")
+    assert delivered(who, signing=offline, passphrase=b"none")[0] == b"a,b"
+
+
+def test_a_primary_key_that_is_kept_offline_and_has_no_signing_subkey_is_refused(home: Path, who: People) -> None:
+    key = of_algorithm(home, "ed25519", "cv25519")
+    offline = gpg(home, "--passphrase", "", "--armor", "--export-secret-subkeys", key.fingerprint).stdout
+    with (
+        refused("no usable signing subkey: subkey [0-9A-F]{16} is not in the secret, which holds only a stub of it"),
+        ring(who, signing=offline, passphrase=b"none"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("held", [0, 1, 2])
+def test_of_several_signing_subkeys_the_one_that_the_secret_holds_signs(home: Path, who: People, held: int) -> None:
+    fingerprint = with_subkeys(home, "sign").fingerprint
+    for algorithm in ("nistp384/ecdsa", "rsa3072"):
+        add_subkey(home, fingerprint, algorithm, "sign")
+    listing = gpg(home, "--with-colons", "--list-keys").stdout.decode().splitlines()
+    subkeys = [line.split(":")[9] for line in listing if line.startswith("fpr")][1:]
+    secret = gpg(home, "--passphrase", "", "--armor", "--export-secret-subkeys", f"{subkeys[held]}!").stdout
+    whole = gpg(home, "--armor", "--export", fingerprint).stdout
+    with gnupg_home() as theirs:
+        gpg(theirs, "--import", data=whole)
+        gpg(theirs, "--import", data=secret)
+        one_of_three = gpg(theirs, "--passphrase", "", "--armor", "--export-secret-keys", fingerprint).stdout
+    with ring(who, signing=one_of_three, passphrase=b"none") as keys:
+        assert keys.signing is not None
+        assert keys.signing.in_use == subkeys[held]
+    assert delivered(who, signing=one_of_three, passphrase=b"none")[0] == b"a,b"
+
+
+def test_of_several_encryption_subkeys_a_revoked_one_leaves_the_other(home: Path, who: People) -> None:
+    key = with_subkeys(home, "encr", "encr")
+    gpg(home, "--command-fd", "0", "--edit-key", key.fingerprint, "key 2", "revkey", "save", data=b"y\n0\n\ny\n")
+    public = gpg(home, "--armor", "--export", key.fingerprint).stdout
+    theirs = replace(who, partner=replace(key, public=public))
+    assert delivered(theirs, partner=public)[0] == b"a,b"
