@@ -11,6 +11,9 @@ from pipeline.memory import keep_flat
 
 keep_flat()
 
+VERSION: Final = "0.2.0"
+"""Stands here alone: pyproject.toml reads it, and what is deployed is this source without pyproject.toml."""
+
 
 class Step(NamedTuple):
     """One step of the chain: what it is called, the module that does it, what it takes and what it gives."""

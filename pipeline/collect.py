@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +10,11 @@ from typing import Final
 from pipeline import log
 from pipeline.clients import sftp
 from pipeline.clients.sftp import Listed, Server
-from pipeline.errors import PartnerRefused, during
-from pipeline.messages import Request
+from pipeline.errors import PartnerRefused
 from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.pgp.status import Decryption, SignatureState
-from pipeline.records.schema import Archived, Returned
-from pipeline.run import VERSION, Run
+from pipeline.records.schema import Returned
+from pipeline.run import Run
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
@@ -47,7 +45,7 @@ class _About:
     revision: int
 
 
-def collect(_: Request, run: Run) -> list[Returned]:
+def collect(run: Run) -> list[Returned]:
     """Fetch every file that was not fetched before; nothing where no returns server is set.
 
     A file is archived before it is recorded, and recorded before it is deleted at the partner (where the settings ask
@@ -56,24 +54,24 @@ def collect(_: Request, run: Run) -> list[Returned]:
     collected until then stays.
     """
     collected: list[Returned] = []
-    with during("collect"), log.stage("collect") as figures:
+    with run.stage("collect") as figures:
         server = run.returns()
         if server is not None:
             new = [file for file in _listed(server, run) if not _recorded(file, run)]
             if new:
-                with keyring(run.settings, run.credentials, run.budget) as keys:
+                with keyring(run.settings, run.credentials) as keys:
                     collected = [one for file in new if (one := _collected(file, server, keys, run)) is not None]
             if run.settings.returns_delete:
                 # Listed anew: what was replaced while the others were fetched is another file, not fetched yet.
                 for file in _listed(server, run):
                     if _recorded(file, run):
-                        sftp.remove(server, file.name, run.budget)
+                        sftp.remove(server, file.name)
         figures.add(files=len(collected), errors=sum(one.error for one in collected))
     return collected
 
 
 def _listed(server: Server, run: Run) -> list[Listed]:
-    found = sftp.listing(server, run.budget)
+    found = sftp.listing(server)
     if found is None:
         raise PartnerRefused("The returns server does not let us list its files; the partner must permit it.")
     return [file for file in found if not file.name.startswith(".")]
@@ -86,7 +84,7 @@ def _recorded(file: Listed, run: Run) -> bool:
 def _collected(file: Listed, server: Server, keys: Keyring, run: Run) -> Returned | None:
     """The record of the file; None where it could not be had whole."""
     try:
-        raw = sftp.fetch(server, file.name, run.budget, most=MOST)
+        raw = sftp.fetch(server, file.name, most=MOST)
     except PartnerRefused as error:
         log.emit("returns.error", error.message, file=file.name, bytes=file.size, code=error.code)
         return None
@@ -96,13 +94,11 @@ def _collected(file: Listed, server: Server, keys: Keyring, run: Run) -> Returne
     content = _opened(raw, keys)
     about = _about(file.name, run)
     record = Returned(
-        created=run.now(),
-        version=VERSION,
         file_name=file.name,
         size=file.size,
         modified=file.modified,
-        archived=_archived(f"{folder}/{file.name}", raw, run),
-        opened=None if content.opened is None else _archived(f"{folder}/{file.name}.opened", content.opened, run),
+        archived=run.archive.write(f"{folder}/{file.name}", [raw]),
+        opened=None if content.opened is None else run.archive.write(f"{folder}/{file.name}.opened", [content.opened]),
         signature=content.signature,
         error=re.search(run.settings.returns_error_pattern, file.name) is not None,
         dataset=about.dataset if about else None,
@@ -121,10 +117,6 @@ def _collected(file: Listed, server: Server, keys: Keyring, run: Run) -> Returne
             signature=record.signature,
         )
     return record
-
-
-def _archived(name: str, content: bytes, run: Run) -> Archived:
-    return Archived.of(run.archive.write(name, [content]), hashlib.sha256(content).hexdigest())
 
 
 def _opened(raw: bytes, keys: Keyring) -> _Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Final
 
 from pipeline import log
@@ -17,7 +18,7 @@ from pipeline.errors import (
     RecordDamaged,
 )
 from pipeline.keys import look_at_keys
-from pipeline.messages import Request
+from pipeline.messages import Request, write
 from pipeline.run import Run
 
 _ALARMS: Final = {
@@ -32,13 +33,18 @@ def carry_out(request: Request, run: Run) -> None:
     """Do what the request asks for. Raises any PipelineError."""
     match request.action:
         case "deliver":
-            deliver(request, run)
+            deliver(request, run, partial(publish, run=run))
         case "certify":
             certify(request, run)
         case "collect":
-            collect(request, run)
+            collect(run)
         case "keys":
-            look_at_keys(request, run)
+            look_at_keys(run)
+
+
+def publish(requests: list[Request], run: Run) -> None:
+    """Have each request carried out by a run of the function of its own. Raises TopicUnavailable, OutOfTime."""
+    run.topics.publish(run.settings.topic, (write(request) for request in requests))
 
 
 def alarm(error: PipelineError) -> None:
@@ -54,5 +60,5 @@ def reject(data: str, message_id: str, error: PipelineError, run: Run) -> None:
     """
     content = {"message_id": message_id, "data": data, "code": error.code, "reason": str(error)}
     attributes = {"code": error.code, "message_id": message_id}
-    run.topics.publish(run.settings.rejected_topic, [json.dumps(content).encode()], run.budget, attributes)
+    run.topics.publish(run.settings.rejected_topic, [json.dumps(content).encode()], attributes)
     log.emit("message.rejected", str(error), code=error.code)

@@ -33,6 +33,11 @@ class PipelineError(Exception):
         self.stage: str | None = None
         self.delivery: str | None = None
 
+    def happened_in(self, stage: str, delivery: str | None = None) -> None:
+        """Remember the stage and the delivery, unless a closer place was named already."""
+        self.stage = self.stage or stage
+        self.delivery = self.delivery or delivery
+
     def __str__(self) -> str:
         place = " ".join(part for part in (self.stage, self.delivery) if part)
         return f"[{self.code}] {place + ': ' if place else ''}{self.message} {self.next_step}"
@@ -200,11 +205,10 @@ def kinds() -> list[type[PipelineError]]:
 
 
 @contextmanager
-def during(stage: str, delivery: str | None = None) -> Iterator[None]:
-    """Name the stage (and the delivery) in any pipeline error that passes, unless a closer place was named already."""
+def during(stage: str, delivery: str) -> Iterator[None]:
+    """Name a part of a stage's work in any pipeline error that passes, unless a closer place was named already."""
     try:
         yield
     except PipelineError as error:
-        error.stage = error.stage or stage
-        error.delivery = error.delivery or delivery
+        error.happened_in(stage, delivery)
         raise

@@ -11,8 +11,7 @@ from pipeline import log
 from pipeline.clients import sftp
 from pipeline.clients.secretmanager import Secret
 from pipeline.clients.sftp import Server
-from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUntrusted, during
-from pipeline.messages import Request
+from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUntrusted
 from pipeline.pgp.home import Gpg, gnupghome
 from pipeline.pgp.key import Capability, Key
 from pipeline.pgp.keyring import Keyring, usable
@@ -33,9 +32,9 @@ class KeyState:
     event: str = "key.usable"
 
 
-def look_at_keys(_: Request, run: Run) -> list[KeyState]:
+def look_at_keys(run: Run) -> list[KeyState]:
     """Look at every key and host key, and emit one event each. Raises PartnerUnavailable where a server is down."""
-    with during("keys"), log.stage("keys") as figures:
+    with run.stage("keys") as figures:
         settings = run.settings
         states = [_pgp("partner's encryption key", settings.partner_key_secret, "e", run)]
         if settings.pgp_sign:
@@ -75,7 +74,7 @@ def days_left(key: Key, now: datetime) -> int | None:
 
 def _pgp(what: str, secret: str, capability: Capability, run: Run) -> KeyState:
     try:
-        found = run.credentials.read(secret, run.budget)
+        found = run.credentials.read(secret)
         with gnupghome() as home:
             gpg = Gpg(home)
             passphrase = _passphrase(run) if capability == "s" else None
@@ -87,7 +86,7 @@ def _pgp(what: str, secret: str, capability: Capability, run: Run) -> KeyState:
 
 def _passphrase(run: Run) -> Secret | None:
     name = run.settings.signing_passphrase_secret
-    return run.credentials.read(name, run.budget) if name else None
+    return run.credentials.read(name) if name else None
 
 
 def _ssh(what: str, server: Callable[[], Server | None], run: Run) -> KeyState:
@@ -95,7 +94,7 @@ def _ssh(what: str, server: Callable[[], Server | None], run: Run) -> KeyState:
     try:
         found = server()
         assert found is not None
-        return KeyState(f"SSH keys of the {what}", sftp.host_key(found, run.budget), None)
+        return KeyState(f"SSH keys of the {what}", sftp.host_key(found), None)
     except PartnerUntrusted as error:
         return KeyState(f"SSH keys of the {what}", "", None, error.message, "hostkey.changed")
     except (PartnerRefused, CredentialsUnavailable) as error:

@@ -19,9 +19,12 @@ from types import MappingProxyType
 from typing import Final, Literal, TextIO
 
 from pipeline.errors import PipelineError
+from pipeline.window import Delivery
 
 Severity = Literal["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"]
 Value = str | int | float | bool | None
+Stage = Literal["fanout", "plan", "seal", "upload", "certify", "collect", "keys"]
+"""What a run does, by the one name that module, events, errors and prose have for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def _stage(what: str, failed: Severity = "ERROR") -> dict[str, Event]:
     }
 
 
-_STAGES: Final[Mapping[str, Mapping[str, Event]]] = {
+_STAGES: Final[Mapping[Stage, Mapping[str, Event]]] = {
     "plan": _stage("Counting the window at one snapshot", "WARNING"),
     "seal": _stage("Extracting, checking, archiving, signing and encrypting", "WARNING"),
     "upload": _stage("Sending the sealed file and confirming it", "WARNING"),
@@ -61,6 +64,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     "source.late": Event("WARNING", "The warehouse has not finished the window; it is tried again.", alert=True),
     "rows.refused": Event("ERROR", "Rows break the contract; the delivery is refused and nothing sent.", alert=True),
     "archive.damaged": Event("CRITICAL", "An archived object or a record is not what was written.", alert=True),
+    "partner.unavailable": Event("WARNING", "The partner could not be asked what it holds; the last answer stands."),
     "partner.untrusted": Event("CRITICAL", "The partner's server showed a host key that is not pinned.", alert=True),
     "delivery.empty": Event("INFO", "The window has no rows; recorded, nothing is sent."),
     "delivery.unchanged": Event("INFO", "The window was delivered before; nothing was done."),
@@ -146,14 +150,20 @@ class Figures:
 
 
 @contextmanager
-def stage(name: str, **fields: Value) -> Iterator[Figures]:
-    """Emit `name.started`, then `name.completed` with figures and seconds, or `name.failed` with the error's code."""
+def stage(name: Stage, delivery: Delivery | None = None, **fields: Value) -> Iterator[Figures]:
+    """Emit `name.started`, then `name.completed` with figures and seconds, or `name.failed` with the error's code.
+
+    An error that passes is given the stage and the delivery before it is logged, unless it knows a closer place.
+    """
+    if delivery is not None:
+        fields = {"revision": delivery.revision, **fields}
     began = time.monotonic()
     figures = Figures()
     emit(f"{name}.started", **fields)
     try:
         yield figures
     except PipelineError as error:
+        error.happened_in(name, str(delivery) if delivery else None)
         seconds = round(time.monotonic() - began, 3)
         emit(f"{name}.failed", str(error), **fields, code=error.code, retryable=error.retryable, seconds=seconds)
         raise

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
 
@@ -37,6 +37,10 @@ class Request:
     full: bool = False
     revision: int | None = None
     part: int | None = None
+
+    def singles(self) -> list[Request]:
+        """One request for each dataset in each hour of the window, hour by hour; just this one where it is single."""
+        return [replace(self, datasets=(slot.dataset,), window=slot.window) for slot in self.slots()]
 
     def slots(self) -> list[Slot]:
         """Every dataset in every hour of the window, hour by hour."""
@@ -119,24 +123,26 @@ def read(
     )
 
 
-def message(request: Request, slot: Slot, *, revision: int | None = None, part: int | None = None) -> bytes:
-    """The message that asks for one slot (and one part) of `request`; `read` gives the same cause and flags back."""
+def write(request: Request) -> bytes:
+    """The message that asks for one dataset in one hour (and part); `read` gives the same request back."""
+    (slot,) = request.slots()
     payload: dict[str, object] = {
         "window": {"start": rfc3339(slot.window.start), "end": rfc3339(slot.window.end)},
         "datasets": [slot.dataset],
         "cause": request.cause,
+        "resend": request.resend,
+        "revise": request.revise,
+        "revision": request.revision,
+        "part": request.part,
     }
-    flags: Mapping[str, object] = {"resend": request.resend, "revise": request.revise}
-    numbers: Mapping[str, object] = {"revision": revision or request.revision, "part": part}
-    payload |= {name: value for name, value in {**flags, **numbers}.items() if value}
-    return json.dumps(payload).encode()
+    return json.dumps({name: value for name, value in payload.items() if value}).encode()
 
 
 def _parse(data: bytes) -> _Payload:
     try:
-        content = json.loads(data.decode("utf-8") or "{}", object_pairs_hook=_no_twins)
+        content = json.loads(data.decode("utf-8") or "{}", object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, _Twin) else "the data is not JSON in UTF-8"
+        reason = str(error) if isinstance(error, _Duplicate) else "the data is not JSON in UTF-8"
         raise MessageRejected(f"The message cannot be read: {reason}. Send a JSON object, or {{}}.") from None
     if not isinstance(content, dict):
         raise MessageRejected("The message is JSON, but not an object. Send an object, or {}.")
@@ -158,14 +164,14 @@ def _parse(data: bytes) -> _Payload:
         raise MessageRejected("The message has a field without a usable name.") from None
 
 
-class _Twin(ValueError):
+class _Duplicate(ValueError):
     pass
 
 
-def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
-        raise _Twin("a field stands in it twice")
+        raise _Duplicate("a field stands in it twice")
     return dict(pairs)
 
 

@@ -1,16 +1,17 @@
-"""Everything that an action needs of the outside, built from settings once and handed down."""
+"""What an action needs of the outside: `Deployment` lives as long as the process, `Run` is one invocation's view."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
 
+from pipeline import log
 from pipeline.budget import Budget
-from pipeline.clients import storage
+from pipeline.clients import bigquery, pubsub, secretmanager, storage
 from pipeline.clients.bigquery import Source
 from pipeline.clients.pubsub import Topics
 from pipeline.clients.secretmanager import Credentials
@@ -18,32 +19,35 @@ from pipeline.clients.sftp import Server
 from pipeline.clients.storage import Bucket
 from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset
+from pipeline.log import Figures, Stage
 from pipeline.records.store import Records
 from pipeline.settings import Settings
 from pipeline.streams.progress import Observe, unobserved
-
-VERSION: Final = "0.1.0"
+from pipeline.window import Delivery
 
 
 class Deployment:
-    """The clients and contracts of one process; made once, used by every invocation of a warm instance."""
+    """The settings, contracts and connections of one process; made once, used by every run of a warm instance.
+
+    Raises ContractInvalid.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.datasets: Mapping[str, Dataset] = reader.load(settings.contracts_directory)
-        self.source = Source(settings)
-        self.credentials = Credentials(settings)
-        self.topics = Topics(settings)
+        self.bigquery = bigquery.Connections(settings)
+        self.secretmanager = secretmanager.Connections(settings)
+        self.pubsub = pubsub.Connections()
 
     @cached_property
-    def storage(self) -> storage.Client:
-        """The Cloud Storage client, made on first use."""
-        return storage.client(self.settings)
+    def storage(self) -> storage.Connections:
+        """Cloud Storage's connections, made on first use."""
+        return storage.Connections(self.settings)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One invocation's view: the clients, its time budget, a name of its own for what it writes, and who watches."""
+    """One invocation: its time budget, the clients bound to it, a name for what it writes, and who watches."""
 
     deployment: Deployment
     budget: Budget
@@ -55,30 +59,34 @@ class Run:
         """The settings of the process."""
         return self.deployment.settings
 
-    @property
+    @cached_property
     def source(self) -> Source:
         """The warehouse."""
-        return self.deployment.source
+        return Source(self.deployment.bigquery, self.settings, self.budget)
 
-    @property
+    @cached_property
     def topics(self) -> Topics:
         """Pub/Sub."""
-        return self.deployment.topics
+        return Topics(self.deployment.pubsub, self.settings, self.budget)
 
-    @property
+    @cached_property
     def credentials(self) -> Credentials:
         """Secret Manager."""
-        return self.deployment.credentials
+        return Credentials(self.deployment.secretmanager, self.settings, self.budget)
 
     @cached_property
     def archive(self) -> Bucket:
         """The bucket of CSV and sealed files."""
-        return Bucket(self.deployment.storage, self.settings.archive_bucket, self.budget)
+        return self.bucket(self.settings.archive_bucket)
 
     @cached_property
     def records(self) -> Records:
         """The records bucket."""
-        return Records(Bucket(self.deployment.storage, self.settings.records_bucket, self.budget))
+        return Records(self.bucket(self.settings.records_bucket))
+
+    def bucket(self, name: str) -> Bucket:
+        """A bucket by its name."""
+        return Bucket(self._storage, name, self.budget)
 
     def now(self) -> datetime:
         """This machine's time, for what records say of themselves; rows are judged by the warehouse's clock."""
@@ -87,6 +95,12 @@ class Run:
     def dataset(self, name: str) -> Dataset:
         """The contract of a dataset that is known to have one."""
         return self.deployment.datasets[name]
+
+    @contextmanager
+    def stage(self, name: Stage, delivery: Delivery | None = None, **fields: log.Value) -> Iterator[Figures]:
+        """Name the stage (and the delivery) in events and errors alike; see log.stage."""
+        with log.stage(name, delivery, attempt=self.attempt, **fields) as figures:
+            yield figures
 
     def returns(self) -> Server | None:
         """The server that the partner returns files on; None where there is none. Raises CredentialsUnavailable."""
@@ -100,8 +114,9 @@ class Run:
             port=settings.returns_port,
             user=settings.returns_user,
             directory=settings.returns_directory,
-            key=self.credentials.read(key, self.budget).value,
-            host_keys=self.credentials.read(host_keys, self.budget).value,
+            key=self.credentials.read(key).value,
+            host_keys=self.credentials.read(host_keys).value,
+            budget=self.budget,
         )
 
     def partner(self) -> Server:
@@ -112,6 +127,11 @@ class Run:
             port=settings.sftp_port,
             user=settings.sftp_user,
             directory=settings.sftp_directory,
-            key=self.credentials.read(settings.sftp_key_secret, self.budget).value,
-            host_keys=self.credentials.read(settings.sftp_host_keys_secret, self.budget).value,
+            key=self.credentials.read(settings.sftp_key_secret).value,
+            host_keys=self.credentials.read(settings.sftp_host_keys_secret).value,
+            budget=self.budget,
         )
+
+    @cached_property
+    def _storage(self) -> storage.Client:
+        return self.deployment.storage.within(self.budget)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -90,6 +91,15 @@ class Delivery:
     def folder(self) -> str:
         """`payments/2026/11/23/1300/r1`."""
         return f"{self.slot.folder}/r{self.revision}"
+
+    @classmethod
+    def of_path(cls, path: str) -> Delivery | None:
+        """The delivery in whose folder a record or an archived file is; None where the path has no such folder."""
+        match = re.match(r"(\w+)/(\d{4}/\d\d/\d\d/\d\d00)/r(\d+)/", path)
+        if match is None:
+            return None
+        start = datetime.strptime(match[2], "%Y/%m/%d/%H%M").replace(tzinfo=UTC)
+        return cls(Slot(match[1], Window.hour(start)), int(match[3]))
 
     def __str__(self) -> str:
         return f"{self.slot} r{self.revision}"

@@ -22,8 +22,10 @@ from localcloud.deployment import LocalDeployment
 from localcloud.function import Function
 from localcloud.opened import decrypt, in_warehouse, partner_home, read_csv
 from localcloud.partner.journal import Entry
-from pipeline import log
+from pipeline import log, settings
+from pipeline.budget import Budget
 from pipeline.errors import PipelineError
+from pipeline.run import Deployment, Run
 from pipeline.window import Slot, Window, rfc3339
 from tests.sample_contract import CONTRACT, table
 
@@ -95,6 +97,10 @@ class InProcessDeployment(LocalDeployment):
             self.tables.load("ledger_v2", table(window, count, internal=internal))
         self.tables.complete(["bookings"], window.end)
         return Slot("bookings", window)
+
+    def within(self, seconds: float = 60) -> Run:
+        """What an action is given, with a budget of so many seconds."""
+        return Run(Deployment(settings.from_environment()), Budget.of(seconds))
 
     def run(self, content: Mapping[str, object] | bytes | None = None, *, message_id: str = "") -> Ran:
         """Call the entry point with one message, as functions-framework does."""

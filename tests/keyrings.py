@@ -91,12 +91,13 @@ def _exported(home: Path, fingerprint: str) -> PgpKey:
 class Held(Credentials):
     """Secrets in memory in the place of Secret Manager; each has the version 7."""
 
-    def __init__(self, values: Mapping[str, bytes]) -> None:
+    def __init__(self, values: Mapping[str, bytes], seconds: float = 60) -> None:
         self._values = values
+        self._budget = Budget.of(seconds)
 
-    def read(self, name: str, budget: Budget) -> Secret:
+    def read(self, name: str) -> Secret:
         """The value."""
-        budget.left()
+        self._budget.left()
         return Secret(name, "7", self._values[name])
 
 
@@ -127,7 +128,7 @@ def ring(
 ) -> Iterator[Keyring]:
     """A key ring of these secrets."""
     held = Held(secrets(who, partner, signing, passphrase))
-    with keyring(settings(PGP_SIGN=str(sign)), held, Budget.of(60)) as keys:
+    with keyring(settings(PGP_SIGN=str(sign)), held) as keys:
         yield keys
 
 

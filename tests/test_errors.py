@@ -35,7 +35,7 @@ def test_the_final_ones_say_what_a_human_must_do() -> None:
 
 
 def test_the_closest_place_that_knows_the_stage_names_it() -> None:
-    with pytest.raises(OutOfTime) as caught, during("upload", "payments r1"), during("seal"):
+    with pytest.raises(OutOfTime) as caught, during("upload", "payments r1"), during("seal", "payments r1"):
         raise OutOfTime("The time is over.")
     assert str(caught.value).startswith("[out-of-time] seal payments r1: The time is over.")
 
@@ -46,7 +46,7 @@ def test_other_exceptions_pass_a_stage_as_they_are() -> None:
 
 
 def test_a_partner_that_refuses_is_a_partner_that_is_not_available() -> None:
-    with pytest.raises(PipelineError) as caught, during("upload"):
+    with pytest.raises(PipelineError) as caught, during("upload", "payments r1"):
         raise PartnerRefused("The server refuses.")
     assert caught.value.code == "partner-refused"
     assert caught.value.retryable

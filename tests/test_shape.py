@@ -137,10 +137,10 @@ def test_only_the_makers_of_clients_know_of_an_emulator() -> None:
         and "emulator" in (node.attr if isinstance(node, ast.Attribute) else node.id).lower()
     }
     assert knowing == {
-        "pipeline.clients.storage.client",
-        "pipeline.clients.secretmanager.Credentials.__init__",
+        "pipeline.clients.storage.Connections.__init__",
+        "pipeline.clients.secretmanager.Connections.__init__",
         "pipeline.settings.Settings",
-        "pipeline.clients.bigquery.Source.__init__",
+        "pipeline.clients.bigquery.Connections.__init__",
     }
 
 
@@ -151,7 +151,7 @@ def test_the_endpoint_of_an_emulator_decides_nothing_but_how_a_client_is_made() 
         for place, node in functions(modules()[module])
         if isinstance(node, ast.Attribute) and node.attr in ("_rest", "_grpc")
     }
-    assert {name.rpartition(".")[2] for name in deciding} <= {"__init__", "_client", "_reader"}
+    assert {name.rpartition(".")[2] for name in deciding} <= {"__init__", "_process", "_options", "client", "reader"}
 
 
 def test_no_code_asks_whether_it_is_being_tested_or_runs_on_this_machine() -> None:
@@ -186,7 +186,7 @@ def emitted() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
                 continue
             first = node.args[0]
-            if isinstance(first, ast.Constant) and ast.unparse(node.func) in ("log.emit", "log.stage"):
+            if isinstance(first, ast.Constant) and ast.unparse(node.func) in ("log.emit", "run.stage"):
                 (events if node.func.attr == "emit" else stages).add(str(first.value))
     return frozenset(events), frozenset(stages), frozenset(texts)
 

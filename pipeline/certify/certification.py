@@ -1,4 +1,4 @@
-"""Certify: prove from the source that what was there arrived, find every hole, and mend what can be mended.
+"""Certify: prove from the source that what was there arrived, find every hole, and mend what can be republished.
 
 By the hourly message: every hour of the last LOOK_BACK_HOURS but the latest, so that an outage of the scheduler, of the
 function or of certify itself is found by the next run. By hand: any window.
@@ -13,14 +13,14 @@ from datetime import timedelta
 from typing import Final
 
 from pipeline import log
-from pipeline.certify.evidence import Found, Surroundings, gather
+from pipeline.certify.evidence import Gathered, Surroundings, gather
 from pipeline.certify.verdict import Verdict, judge
 from pipeline.clients import sftp
-from pipeline.clients.storage import Stored
+from pipeline.clients.storage import StoredObject
 from pipeline.errors import PartnerUnavailable, during
-from pipeline.messages import Request, message
-from pipeline.records.schema import Certificate, Compared
-from pipeline.run import VERSION, Run
+from pipeline.messages import Request, write
+from pipeline.records.schema import Certificate
+from pipeline.run import Run
 from pipeline.window import Slot, Window
 
 _EVENTS: Final[dict[Verdict, str]] = {
@@ -48,24 +48,25 @@ class Outcome:
 
 
 def certify(request: Request, run: Run) -> list[Outcome]:
-    """Certify every slot that the request is about and record what is new; what can be mended is published again.
+    """Certify every slot that the request is about and record what is new; what can be republished is published again.
 
     Raises SourceUnavailable, ArchiveUnavailable, TopicUnavailable, OutOfTime; certificates recorded until then stay.
     A partner that cannot be reached counts as one whose listing is closed.
     """
     window = request.window or _look_back(run)
-    judged: list[tuple[Slot, Verdict, Found, Certificate]] = []
-    with during("certify"), log.stage("certify", window=str(window)) as figures:
+    judged: list[tuple[Slot, Verdict, Gathered, Certificate]] = []
+    with run.stage("certify", window=str(window)) as figures:
         listing = _listing(run)
         for name in request.datasets:
             for slot, found in _found(name, window, listing, request, run):
                 verdict = judge(found.evidence)
                 judged.append((slot, verdict, found, _concluded(slot, verdict, found, request, run)))
-        mended = _mended([(slot, verdict, found) for slot, verdict, found, _ in judged], run)
+        republished = _republished([(slot, verdict, found) for slot, verdict, found, _ in judged], run)
         verdicts = Counter(verdict.replace(" ", "_") for _, verdict, _, _ in judged)
-        figures.add(slots=len(judged), republished=len(mended), **dict(verdicts))
+        figures.add(slots=len(judged), republished=len(republished), **dict(verdicts))
     return [
-        Outcome(slot, found.delivery.revision, certificate, slot in mended) for slot, _, found, certificate in judged
+        Outcome(slot, found.folder.delivery.revision, certificate, slot in republished)
+        for slot, _, found, certificate in judged
     ]
 
 
@@ -77,20 +78,20 @@ def _look_back(run: Run) -> Window:
 
 def _listing(run: Run) -> dict[str, int] | None:
     try:
-        files = sftp.listing(run.partner(), run.budget)
+        files = sftp.listing(run.partner())
     except PartnerUnavailable as error:
-        log.emit("upload.failed", str(error), code=error.code, retryable=True)
+        log.emit("partner.unavailable", str(error), code=error.code)
         return None
     return None if files is None else {file.name: file.size for file in files}
 
 
 def _found(
     name: str, window: Window, listing: dict[str, int] | None, request: Request, run: Run
-) -> Iterator[tuple[Slot, Found]]:
+) -> Iterator[tuple[Slot, Gathered]]:
     dataset = run.dataset(name)
-    ready = run.source.readiness(dataset, run.budget)
+    ready = run.source.readiness(dataset)
     around = Surroundings(
-        hours=run.source.hours(dataset, window, ready.snapshot, run.budget),
+        hours=run.source.hours(dataset, window, ready.snapshot),
         archive=_archive(name, window, run),
         partner=listing,
         complete_until=ready.complete_until,
@@ -98,46 +99,46 @@ def _found(
     )
     for slot, folder in run.records.folders(name, window).items():
         with log.bound(dataset=name, window=str(slot.window)), during("certify", str(slot)):
-            yield slot, gather(slot, folder, around, run, full=request.full)
+            yield slot, gather(folder, around, run, full=request.full)
 
 
-def _archive(name: str, window: Window, run: Run) -> dict[str, Stored]:
+def _archive(name: str, window: Window, run: Run) -> dict[str, StoredObject]:
     days = sorted({hour.start.date() for hour in window.hours()})
-    found: dict[str, Stored] = {}
+    found: dict[str, StoredObject] = {}
     for day in days:
         found |= run.archive.listed(f"{name}/{day:%Y/%m/%d}/")
     return found
 
 
-def _concluded(slot: Slot, verdict: Verdict, found: Found, request: Request, run: Run) -> Certificate:
+def _concluded(slot: Slot, verdict: Verdict, found: Gathered, request: Request, run: Run) -> Certificate:
     """The certificate; recorded and told where it says something new."""
-    certificate = _certificate(verdict, found, request, run)
-    if found.previous is None or _says(found.previous) != _says(certificate):
-        _record(found, certificate, run)
+    certificate = _certificate(verdict, found, full=request.full)
+    if found.previous is None or not certificate.says_the_same_as(found.previous):
+        found.folder.add_certificate(certificate)
         with log.bound(dataset=slot.dataset, window=str(slot.window)):
             log.emit(
                 _EVENTS[verdict],
                 "; ".join(certificate.problems) or None,
-                revision=found.delivery.revision,
+                revision=found.folder.delivery.revision,
                 rows=found.now.rows,
                 rows_planned=certificate.rows_planned,
             )
     return certificate
 
 
-def _mended(faults: list[tuple[Slot, Verdict, Found]], run: Run) -> set[Slot]:
+def _republished(faults: list[tuple[Slot, Verdict, Gathered]], run: Run) -> set[Slot]:
     """What was published again: the latest hours of all datasets first, MAX_REPUBLISH at the most."""
     published: set[Slot] = set()
     for slot, verdict, found in sorted(faults, key=lambda fault: fault[0].window, reverse=True):
         if len(published) == run.settings.max_republish:
             break
         with log.bound(dataset=slot.dataset, window=str(slot.window)), during("certify", str(slot)):
-            if _mend(slot, verdict, found, run):
+            if _republish(slot, verdict, found, run):
                 published.add(slot)
     return published
 
 
-def _certificate(verdict: Verdict, found: Found, request: Request, run: Run) -> Certificate:
+def _certificate(verdict: Verdict, found: Gathered, *, full: bool) -> Certificate:
     plan, evidence = found.plan, found.evidence
     change = evidence.change
     problems = [*evidence.records, *evidence.archive]
@@ -146,21 +147,19 @@ def _certificate(verdict: Verdict, found: Found, request: Request, run: Run) -> 
     problems += [f"{name} has another size at the partner" for name in evidence.partner]
     problems += [f"nothing proves that {name} arrived" for name in evidence.unconfirmed]
     return Certificate(
-        created=run.now(),
-        version=VERSION,
         verdict=verdict,
-        full=request.full,
+        full=full,
         rows_planned=plan.rows if plan else 0,
         rows_now=found.now.rows,
-        fingerprint_planned=str(sum(int(part.fingerprint) for part in plan.parts)) if plan else None,
+        fingerprint_planned=plan.fingerprint if plan else None,
         fingerprint_now=found.now.fingerprint,
-        change=Compared(added=change.added, altered=change.altered, moved=change.moved, deleted=change.deleted),
+        change=change,
         files=found.files,
         problems=tuple(problems),
     )
 
 
-def _counts(found: Found) -> list[tuple[str, int]]:
+def _counts(found: Gathered) -> list[tuple[str, int]]:
     change = found.evidence.change
     return [
         ("arrived after the plan", change.added),
@@ -170,33 +169,19 @@ def _counts(found: Found) -> list[tuple[str, int]]:
     ]
 
 
-def _says(certificate: Certificate) -> dict[str, object]:
-    return certificate.model_dump(exclude={"created", "version"})
-
-
-def _record(found: Found, certificate: Certificate, run: Run) -> None:
-    number = found.certificates
-    while True:
-        number += 1
-        _, ours = run.records.create(found.delivery, f"certificate-{number}", certificate)
-        if ours:
-            return
-
-
-def _mend(slot: Slot, verdict: Verdict, found: Found, run: Run) -> bool:
-    """Publish the window again where that mends it; the cause makes sure that one finding is mended once."""
-    cause = f"certify-{slot.dataset}-{found.delivery.revision}-{found.now.fingerprint}"[:128]
+def _republish(slot: Slot, verdict: Verdict, found: Gathered, run: Run) -> bool:
+    """Publish the window again where that mends it; the cause makes sure that one finding is republished once."""
+    cause = f"certify-{slot.dataset}-{found.folder.delivery.revision}-{found.now.fingerprint}"[:128]
     again = Request("deliver", cause, (slot.dataset,), slot.window)
     if verdict == "late rows" and run.settings.revise_late_rows:
         again = replace(again, revise=True)
     elif verdict == "partner mismatch":
         again = replace(again, resend=True, cause=f"{cause}-{run.now():%Y%m%d%H}"[:128])
     elif verdict == "refused":
-        planned = found.plan and sum(int(part.fingerprint) for part in found.plan.parts)
-        if str(planned) == found.now.fingerprint:
+        if found.plan and found.plan.fingerprint == found.now.fingerprint:
             return False
     elif verdict != "missing":
         return False
-    run.topics.publish(run.settings.topic, [message(again, slot)], run.budget)
+    run.topics.publish(run.settings.topic, [write(again)])
     log.emit("window.resent" if again.resend else "window.republished", None, verdict=verdict)
     return True

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pipeline.certify.verdict import Change, Evidence
-from pipeline.clients.counts import Hour
-from pipeline.clients.storage import Stored
+from pipeline.certify.verdict import Evidence
+from pipeline.clients.counts import HourCount
+from pipeline.clients.storage import StoredObject
 from pipeline.errors import ArchiveDamaged, RecordDamaged
-from pipeline.records.schema import Archived, Certificate, Delivered, Plan, Sealed
-from pipeline.records.store import Folder
+from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
+from pipeline.records.store import Folder, SlotFolder
 from pipeline.run import Run
-from pipeline.window import Delivery, Slot
+from pipeline.window import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,53 +27,51 @@ class Surroundings:
     dataset's watermark; `now` the warehouse's clock.
     """
 
-    hours: dict[datetime, Hour]
-    archive: dict[str, Stored]
+    hours: dict[datetime, HourCount]
+    archive: dict[str, StoredObject]
     partner: dict[str, int] | None
     complete_until: datetime | None
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The evidence, and what of it a certificate names."""
+class Gathered:
+    """The evidence about one slot, and what of it a certificate names."""
 
     evidence: Evidence
-    delivery: Delivery
+    folder: Folder
     plan: Plan | None
-    now: Hour
+    now: HourCount
     files: tuple[str, ...]
     previous: Certificate | None
-    certificates: int
 
 
-def gather(slot: Slot, folder: Folder, around: Surroundings, run: Run, *, full: bool) -> Found:
+def gather(records: SlotFolder, around: Surroundings, run: Run, *, full: bool) -> Gathered:
     """Everything there is to know of one slot. Raises SourceUnavailable, ArchiveUnavailable, OutOfTime."""
-    now = around.hours.get(slot.window.start, Hour(0, "0"))
+    slot, folder = records.slot, records.latest
+    now = around.hours.get(slot.window.start, HourCount(0, "0"))
     ready = around.complete_until is not None and around.complete_until >= slot.window.end
-    if not folder.revisions:
-        lost = ("the plan is gone, other records are there",) if folder.names - _certificates(folder) else ()
-        delivery = Delivery(slot, 0)
-        previous, last = _latest_certificate(folder, delivery, run)
-        return Found(Evidence(ready, False, now.rows, records=lost), delivery, None, now, (), previous, last)
-    delivery = Delivery(slot, folder.revisions[-1])
-    previous, last = _latest_certificate(folder, delivery, run)
+    previous = _previous(folder)
+    if not records.revisions:
+        lost = ("the plan is gone, other records are there",) if records.lacks_its_plan else ()
+        return Gathered(Evidence(ready, False, now.rows, records=lost), folder, None, now, (), previous)
     try:
-        plan = run.records.read(delivery, "plan", Plan)
-        sealed, delivered = _parts(folder, delivery, run)
+        plan = folder.plan()
+        sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
+        delivered = {part: folder.deliveries(part)[-1] for part in folder.delivered_parts}
     except RecordDamaged as damage:
         evidence = Evidence(ready, True, now.rows, records=(damage.message,))
-        return Found(evidence, delivery, None, now, (), previous, last)
+        return Gathered(evidence, folder, None, now, (), previous)
     if plan is None:
         evidence = Evidence(ready, True, now.rows, records=("the plan was listed and is gone",))
-        return Found(evidence, delivery, None, now, (), previous, last)
-    archived = [archived for one in sealed.values() for archived in (one.csv, one.sealed)]
+        return Gathered(evidence, folder, None, now, (), previous)
+    archived = [stored for record in sealed.values() for stored in (record.csv, record.sealed)]
     evidence = Evidence(
         ready=ready,
         planned=True,
         rows_now=now.rows,
         rows_planned=plan.rows,
-        refused=folder.has(delivery.revision, "refused"),
+        refused=folder.is_refused,
         undelivered=tuple(part.part for part in plan.parts if part.part not in delivered),
         change=_change(slot, plan, now, previous, around, run),
         records=_contradictions(plan, sealed, delivered),
@@ -81,33 +79,15 @@ def gather(slot: Slot, folder: Folder, around: Surroundings, run: Run, *, full: 
         partner=_altered(delivered, around),
         unconfirmed=_unproven(delivered, around, run),
     )
-    return Found(evidence, delivery, plan, now, tuple(one.file_name for one in delivered.values()), previous, last)
+    return Gathered(evidence, folder, plan, now, tuple(record.file_name for record in delivered.values()), previous)
 
 
-def _certificates(folder: Folder) -> frozenset[str]:
-    return frozenset(name for name in folder.names if name.split("/")[-1].startswith("certificate-"))
-
-
-def _latest_certificate(folder: Folder, delivery: Delivery, run: Run) -> tuple[Certificate | None, int]:
-    """The latest certificate that can be read, and the highest number of any."""
-    last = max((number for (number,) in folder.numbers(delivery.revision, "certificate")), default=0)
+def _previous(folder: Folder) -> Certificate | None:
+    """The latest certificate, where it can be read."""
     try:
-        return (run.records.read(delivery, f"certificate-{last}", Certificate) if last else None), last
+        return folder.certificate()
     except RecordDamaged:
-        return None, last
-
-
-def _parts(folder: Folder, delivery: Delivery, run: Run) -> tuple[dict[int, Sealed], dict[int, Delivered]]:
-    """The `sealed` record of each part, and the latest `delivered` one."""
-    sealed: dict[int, Sealed] = {}
-    delivered: dict[int, Delivered] = {}
-    for (part,) in folder.numbers(delivery.revision, "sealed"):
-        if (one := run.records.read(delivery, f"sealed-{part}", Sealed)) is not None:
-            sealed[part] = one
-    for part, number in folder.numbers(delivery.revision, "delivered"):
-        if (other := run.records.read(delivery, f"delivered-{part}-{number}", Delivered)) is not None:
-            delivered[part] = other
-    return sealed, delivered
+        return None
 
 
 def _contradictions(plan: Plan, sealed: dict[int, Sealed], delivered: dict[int, Delivered]) -> tuple[str, ...]:
@@ -124,20 +104,22 @@ def _contradictions(plan: Plan, sealed: dict[int, Sealed], delivered: dict[int, 
     return tuple(found)
 
 
-def _change(slot: Slot, plan: Plan, now: Hour, previous: Certificate | None, around: Surroundings, run: Run) -> Change:
+def _change(
+    slot: Slot, plan: Plan, now: HourCount, previous: Certificate | None, around: Surroundings, run: Run
+) -> Change:
     """How the rows differ from those planned: nothing where rows and hashes are the same, else row by row."""
-    if (now.rows, now.fingerprint) == (plan.rows, _fingerprint(plan)):
+    if (now.rows, now.fingerprint) == (plan.rows, plan.fingerprint):
         return Change()
     if previous is not None and previous.fingerprint_now == now.fingerprint and previous.rows_now == now.rows:
-        return Change(**previous.change.model_dump())
+        return previous.change
     if plan.snapshot < around.now - timedelta(hours=run.settings.time_travel_hours):
         more = now.rows - plan.rows
         return Change(added=max(more, 0), moved=max(-more, 0), altered=1 if more == 0 else 0)
     dataset = run.dataset(slot.dataset)
-    then = run.source.hashes(dataset, slot.window, plan.snapshot, run.budget)
-    today = run.source.hashes(dataset, slot.window, around.now, run.budget)
+    then = run.source.hashes(dataset, slot.window, plan.snapshot)
+    today = run.source.hashes(dataset, slot.window, around.now)
     gone = then.keys() - today.keys()
-    moved = run.source.moved_on(dataset, slot.window, gone, run.budget) if gone else 0
+    moved = run.source.moved_on(dataset, slot.window, gone) if gone else 0
     return Change(
         added=len(today.keys() - then.keys()),
         altered=sum(1 for key in today.keys() & then.keys() if today[key] != then[key]),
@@ -146,25 +128,21 @@ def _change(slot: Slot, plan: Plan, now: Hour, previous: Certificate | None, aro
     )
 
 
-def _fingerprint(plan: Plan) -> str:
-    return str(sum(int(part.fingerprint) for part in plan.parts))
-
-
-def _differing(archived: list[Archived], around: Surroundings, run: Run, *, full: bool) -> tuple[str, ...]:
+def _differing(archived: list[StoredObject], around: Surroundings, run: Run, *, full: bool) -> tuple[str, ...]:
     """The archived objects that are not as recorded; with `full`, every byte of them is read."""
-    found = []
-    for one in archived:
-        stored = around.archive.get(one.name)
-        if not one.describes(stored):
-            found.append(f"{one.name} is {'another object' if stored else 'gone'}")
-        elif full and not _reads_as_recorded(one, run):
-            found.append(f"{one.name} reads with another SHA-256")
-    return tuple(found)
+    problems = []
+    for recorded in archived:
+        described = around.archive.get(recorded.name)
+        if not recorded.is_still(described):
+            problems.append(f"{recorded.name} is {'another object' if described else 'gone'}")
+        elif full and not _reads_as_recorded(recorded, run):
+            problems.append(f"{recorded.name} reads with another SHA-256")
+    return tuple(problems)
 
 
-def _reads_as_recorded(archived: Archived, run: Run) -> bool:
+def _reads_as_recorded(recorded: StoredObject, run: Run) -> bool:
     try:
-        return run.archive.sha256(archived.stored) == archived.sha256
+        return run.archive.sha256(recorded) == recorded.sha256
     except ArchiveDamaged:
         return False
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from pipeline.records.schema import Change
+
 Verdict = Literal[
     "certified",
     "empty",
@@ -20,20 +22,6 @@ Verdict = Literal[
 
 SETTLED: Final[tuple[Verdict, ...]] = ("certified", "empty")
 """Verdicts that need nobody's attention."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How the rows of a window differ between the plan's snapshot and now; counts of rows.
-
-    `added` and `altered` rows were never sent as they are now. `moved` rows changed again and belong to a later
-    window, or left the subset that is shared; `deleted` ones are not in the table any more.
-    """
-
-    added: int = 0
-    altered: int = 0
-    moved: int = 0
-    deleted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

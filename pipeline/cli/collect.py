@@ -21,7 +21,7 @@ def command(session: Session) -> int:
     """
     from pipeline.collect import collect
 
-    returned = collect(session.request("collect", None, None, ()), session.run())
+    returned = collect(session.run())
     if session.as_json:
         session.write([one.model_dump(mode="json") for one in returned])
     elif not session.deployment.settings.returns_host:

@@ -7,22 +7,17 @@ away before the whole file was read and its signature, or the digest in its reco
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
-from pipeline.clients.storage import Bucket
 from pipeline.errors import ArchiveDamaged
 from pipeline.pgp.home import Gpg, gnupghome
 from pipeline.pgp.status import Decryption, Problem
-from pipeline.records.schema import Sealed
 from pipeline.run import Run
-from pipeline.window import Delivery, Slot, Window
 
 READ: Final = 8 * 1024 * 1024
 ARMOR: Final = b"-----BEGIN PGP MESSAGE-----"
@@ -38,9 +33,6 @@ _SENTENCES: Final[dict[Problem, str]] = {
     "not signed": "The file carries no signature, and one by the signer's key was expected.",
     "several signatures": "The file carries several signatures, and one was expected.",
 }
-_PLACE: Final = re.compile(
-    r"(?P<dataset>\w+)/(?P<hour>\d{4}/\d\d/\d\d/\d{4})/r(?P<revision>\d+)/[^/]+/[^/]+"
-)  # as window.Delivery.folder writes it, then attempt and file
 
 
 class NotOpened(Exception):
@@ -73,7 +65,7 @@ def archived(bucket: str, name: str, run: Run) -> Iterator[tuple[IO[bytes], str 
     Raises NotOpened where there is no such object, ArchiveDamaged where it is not the one that its record describes,
     ArchiveUnavailable, RecordDamaged.
     """
-    place = Bucket(run.deployment.storage, bucket, run.budget)
+    place = run.bucket(bucket)
     stored = place.stat(name)
     if stored is None:
         raise NotOpened(f"There is no object gs://{bucket}/{name}.")
@@ -82,7 +74,8 @@ def archived(bucket: str, name: str, run: Run) -> Iterator[tuple[IO[bytes], str 
         for piece in place.pieces(stored, READ):
             digest.update(piece)
             file.write(piece)
-        expected = _recorded(name, run) if bucket == run.settings.archive_bucket else None
+        recorded = run.records.archived(name) if bucket == run.settings.archive_bucket else None
+        expected = recorded.sha256 if recorded else None
         if expected is not None and expected != digest.hexdigest():
             raise ArchiveDamaged(f"gs://{bucket}/{name} has another SHA-256 than its record says.")
         file.seek(0)
@@ -128,18 +121,3 @@ def _fingerprints(gpg: Gpg, material: bytes, what: str, passphrase: str | None) 
         raise NotOpened(f"In {what} gpg finds {len(prints)} PGP keys; one is needed.")
     listed = gpg.list_keys(keys=prints.pop())[0]
     return [listed["fingerprint"], *(info["fingerprint"] for info in listed.get("subkey_info", {}).values())]
-
-
-def _recorded(name: str, run: Run) -> str | None:
-    """SHA-256 of an archived object by the sealed record that names it; None where no record does."""
-    found = _PLACE.fullmatch(name)
-    if found is None or found["dataset"] not in run.deployment.datasets:
-        return None
-    start = datetime.strptime(found["hour"], "%Y/%m/%d/%H%M").replace(tzinfo=UTC)
-    delivery = Delivery(Slot(found["dataset"], Window.hour(start)), int(found["revision"]))
-    for (part,) in run.records.folder(delivery.slot).numbers(delivery.revision, "sealed"):
-        record = run.records.read(delivery, f"sealed-{part}", Sealed)
-        for one in (record.csv, record.sealed) if record else ():
-            if one.name == name:
-                return one.sha256
-    return None

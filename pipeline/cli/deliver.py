@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -13,10 +13,9 @@ from pipeline.cli.session import ATTENTION, OK, Session, exit_code, operator, pl
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.cli.grid import Cell
     from pipeline.messages import Request
+    from pipeline.records.store import SlotFolder
     from pipeline.streams.progress import Measure, Observe
-    from pipeline.window import Slot
 
 
 @click.command(short_help="Run a window here, with progress bars.")
@@ -39,58 +38,57 @@ def command(
       python -m pipeline deliver --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --dataset payments
       python -m pipeline deliver --start 2026-11-23T13:00:00Z --dataset payments --resend
     """
+    from pipeline.cli.grid import cell
+    from pipeline.cli.history import history
+
     request = session.request("deliver", start, end, datasets, resend=resend, revise=revise)
     codes, outcomes = [OK], []
-    for slot in request.slots():
-        before = session.run().records.folder(slot).names
+    for single in request.singles():
+        (slot,) = single.slots()
+        before = session.run().records.folder(slot)
         failure: PipelineError | None = None
         try:
-            _deliver(slot, replace(request, datasets=(slot.dataset,), window=slot.window), session)
+            _deliver(single, session)
         except PipelineError as error:
             failure = error
             codes.append(exit_code(error))
-        found, news = _outcome(slot, before, session)
-        outcomes.append({**found.as_json(), "done": news, "error": _as_json(failure)})
-        if not found.well:
+        after = session.run().records.folder(slot)
+        outcome, news = cell(history(after), datetime.now(UTC)), _news(before, after)
+        outcomes.append({**outcome.as_json(), "done": news, "error": _as_json(failure)})
+        if not outcome.well:
             codes.append(ATTENTION)
         if not session.as_json:
-            text = f"[red]{failure.code}: {plain(failure.message)}[/]" if failure else f"{found.state}, {news}"
-            figures = f"{found.rows or 0:,} rows, {found.sealed_bytes or 0:,} bytes"
-            session.say(f"{slot.dataset} {slot.window.start:%Y-%m-%d %H:%M} r{found.revision}: {text}, {figures}")
+            text = f"[red]{failure.code}: {plain(failure.message)}[/]" if failure else f"{outcome.state}, {news}"
+            figures = f"{outcome.rows or 0:,} rows, {outcome.sealed_bytes or 0:,} bytes"
+            session.say(f"{slot.dataset} {slot.window.start:%Y-%m-%d %H:%M} r{outcome.revision}: {text}, {figures}")
     if session.as_json:
         session.write(outcomes)
     return max(codes)
 
 
-def _deliver(slot: Slot, request: Request, session: Session) -> None:
-    """Plan the slot, then carry out each of its parts as the function would for one message."""
-    from pipeline import dispatch
-    from pipeline.deliver.plan import plan_for
+def _deliver(request: Request, session: Session) -> None:
+    """Carry out one slot; where it is fanned out to its parts, each of them as the function would for one message."""
+    from pipeline.deliver.delivery import deliver
+    from pipeline.dispatch import alarm
 
-    run = session.run()
-    try:
-        delivery, plan = plan_for(slot, request, run.records.folder(slot), run)
-        whole = replace(request, revision=delivery.revision)
-        for part in [None] if len(plan.parts) <= 1 else [one.part for one in plan.parts]:
-            name = f"{delivery}" if part is None else f"{delivery} part {part} of {len(plan.parts)}"
+    pending = [request]
+    while pending:
+        current = pending.pop(0)
+        (slot,) = current.slots()
+        name = str(slot) if current.part is None else f"{slot} part {current.part}"
+        try:
             with _bars(session, name) as observe:
-                dispatch.carry_out(replace(whole, part=part), session.run(observe))
-    except PipelineError as error:
-        dispatch.alarm(error)
-        raise
+                deliver(current, session.run(observe), pending.extend)
+        except PipelineError as error:
+            alarm(error)
+            raise
 
 
-def _outcome(slot: Slot, before: frozenset[str], session: Session) -> tuple[Cell, str]:
-    """Where the slot stands now, and what this command did about it."""
-    from pipeline.cli.grid import cell
-    from pipeline.cli.history import history
-
-    run = session.run()
-    folder = run.records.folder(slot)
-    new = {name.split("/")[1].split("-")[0] for name in folder.names - before}
+def _news(before: SlotFolder, after: SlotFolder) -> str:
+    """What this command did about a slot."""
     words = {"plan": "planned", "refused": "refused", "sealed": "sealed", "delivered": "sent"}
-    done = ", ".join(word for kind, word in words.items() if kind in new)
-    return cell(history(folder, run), run.now()), done or "nothing new"
+    new = after.kinds_since(before)
+    return ", ".join(word for kind, word in words.items() if kind in new) or "nothing new"
 
 
 def _as_json(error: PipelineError | None) -> dict[str, object] | None:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from pipeline.errors import RecordDamaged
-from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
-from pipeline.records.store import Folder
+from pipeline.records.schema import Certificate, Delivered, Plan, Returned, Sealed
+from pipeline.records.store import SlotFolder
 from pipeline.run import Run
 from pipeline.streams import background
-from pipeline.window import Delivery, Slot, Window
+from pipeline.window import Slot, Window
 
 READERS: Final = 8
 """Records that are read at a time: each is one small request, so that waiting is what takes long."""
 
-KINDS: Final[dict[str, type[Record]]] = {
-    "plan": Plan,
-    "refused": Refused,
-    "sealed": Sealed,
-    "sending": Sending,
-    "delivered": Delivered,
-    "certificate": Certificate,
-}
-
-R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,58 +37,37 @@ class History:
     damage: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record of a slot under its name, `r1/sealed-1`; `damage` stands where it cannot be read."""
-
-    name: str
-    record: Record | None
-    damage: str | None = None
-
-
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
     """The gist of every slot, dataset by dataset and hour by hour. Raises ArchiveUnavailable, OutOfTime."""
-    found = [folder for name in datasets for folder in run.records.folders(name, window).values()]
+    folders = [folder for name in datasets for folder in run.records.folders(name, window).values()]
     with background.pool("history", READERS) as readers:
-        return list(readers.map(lambda folder: history(folder, run), found))
+        return list(readers.map(history, folders))
 
 
-def history(folder: Folder, run: Run) -> History:
+def history(records: SlotFolder) -> History:
     """The gist of one slot. Raises ArchiveUnavailable, OutOfTime."""
-    revision = folder.revisions[-1] if folder.revisions else 0
-    delivery = Delivery(folder.slot, revision)
+    folder = records.latest
     damage: list[str] = []
 
-    def read(name: str, kind: type[R]) -> R | None:
+    def readable(read: Callable[[], T]) -> T | None:
         try:
-            return run.records.read(delivery, name, kind)
+            return read()
         except RecordDamaged as error:
             damage.append(error.message)
             return None
 
-    def every(kind: type[R]) -> tuple[R, ...]:
-        name = kind.__name__.lower()
-        found = (read("-".join((name, *map(str, numbers))), kind) for numbers in folder.numbers(revision, name))
-        return tuple(one for one in found if one is not None)
-
-    last = max(folder.numbers(revision, "certificate"), default=None)
+    sealed = [readable(partial(folder.sealed, part)) for part in sorted(folder.sealed_parts)]
+    delivered = [readable(partial(folder.deliveries, part)) for part in sorted(folder.delivered_parts)]
     return History(
-        slot=folder.slot,
-        revision=revision,
-        refused=folder.has(revision, "refused"),
-        plan=read("plan", Plan) if revision else None,
-        sealed=every(Sealed),
-        delivered=every(Delivered),
-        certificate=read(f"certificate-{last[0]}", Certificate) if last else None,
+        slot=records.slot,
+        revision=folder.delivery.revision,
+        refused=folder.is_refused,
+        plan=readable(folder.plan),
+        sealed=tuple(record for record in sealed if record is not None),
+        delivered=tuple(record for records in delivered for record in records or ()),
+        certificate=readable(folder.certificate),
         damage=tuple(damage),
     )
-
-
-def story(slot: Slot, run: Run) -> list[Entry]:
-    """Every record of a slot, of all revisions, in the order in which they came to be; damaged ones at the end."""
-    entries = [_entry(slot, name, run) for name in sorted(run.records.folder(slot).names)]
-    readable = [(entry.record.created, number, entry) for number, entry in enumerate(entries) if entry.record]
-    return [*(entry for _, _, entry in sorted(readable)), *(entry for entry in entries if entry.record is None)]
 
 
 def returned_for(slot: Slot, run: Run) -> list[Returned]:
@@ -107,14 +79,3 @@ def returned_for(slot: Slot, run: Run) -> list[Returned]:
         return found is not None and found[0] == slot.window.start
 
     return run.records.all_returned(about)
-
-
-def _entry(slot: Slot, name: str, run: Run) -> Entry:
-    revision, _, record = name.partition("/")
-    kind = KINDS.get(record.partition("-")[0])
-    if kind is None or not revision[1:].isdigit():
-        return Entry(name, None, "This is no record of the pipeline.")
-    try:
-        return Entry(name, run.records.read(Delivery(slot, int(revision[1:])), record, kind))
-    except RecordDamaged as error:
-        return Entry(name, None, error.message)

@@ -23,7 +23,7 @@ def command(session: Session) -> int:
     """
     from pipeline.keys import THRESHOLDS, look_at_keys
 
-    states = look_at_keys(session.request("keys", None, None, ()), session.run())
+    states = look_at_keys(session.run())
     soon = [state for state in states if state.days_left is not None and state.days_left <= max(THRESHOLDS)]
     if session.as_json:
         session.write([dataclasses.asdict(state) for state in states])

@@ -95,7 +95,7 @@ def _signer(path: Path | None, session: Session) -> bytes:
     if path is not None:
         return _read(path, "")
     run = session.run()
-    return run.credentials.read(run.settings.signing_key_secret, run.budget).value
+    return run.credentials.read(run.settings.signing_key_secret).value
 
 
 def _passphrase() -> str | None:

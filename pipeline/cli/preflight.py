@@ -13,7 +13,6 @@ from typing import Literal
 
 from pipeline.clients import sftp
 from pipeline.clients.sftp import Server
-from pipeline.clients.storage import Bucket
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import PipelineError, TopicUnavailable
 from pipeline.keys import days_left
@@ -79,11 +78,11 @@ def _gpg() -> str:
 
 
 def _secret(name: str, run: Run) -> str:
-    return f"version {run.credentials.read(name, run.budget).version} can be read"
+    return f"version {run.credentials.read(name).version} can be read"
 
 
 def _keys(run: Run) -> str:
-    with keyring(run.settings, run.credentials, run.budget) as keys:
+    with keyring(run.settings, run.credentials) as keys:
         found = [("partner's", keys.partner), ("ours", keys.signing)]
         told = [(whose, key, days_left(key, run.now())) for whose, key in found if key is not None]
     return "; ".join(
@@ -93,14 +92,14 @@ def _keys(run: Run) -> str:
 
 
 def _table(dataset: Dataset, run: Run) -> str:
-    run.source.table_is_readable(dataset, run.budget)
+    run.source.table_is_readable(dataset)
     return f"readable, with all {len(dataset.columns)} columns of the contract"
 
 
 def _watermark(dataset: Dataset, run: Run) -> str:
     if dataset.watermark is None:
         return "the contract has none: every hour counts as complete when it is over"
-    complete = run.source.readiness(dataset, run.budget).complete_until
+    complete = run.source.readiness(dataset).complete_until
     if complete is None:
         raise _Untried(
             f"{dataset.watermark} has no row for it; the job that fills the table writes one when it is done."
@@ -109,14 +108,14 @@ def _watermark(dataset: Dataset, run: Run) -> str:
 
 
 def _bucket(name: str, run: Run) -> str:
-    bucket = Bucket(run.deployment.storage, name, run.budget)
+    bucket = run.bucket(name)
     bucket.names("verify-setup/")
     bucket.may_create(f"verify-setup/{run.attempt}")
     return "can be listed, and objects created"
 
 
 def _topic(name: str, run: Run) -> str:
-    permitted = run.topics.may_publish(name, run.budget)
+    permitted = run.topics.may_publish(name)
     if permitted is None:
         raise _Untried('This Pub/Sub does not tell permissions; publish {"action": "keys"} to try.')
     if not permitted:
@@ -127,8 +126,8 @@ def _topic(name: str, run: Run) -> str:
 def _server(server: Callable[[], Server | None], run: Run) -> str:
     found = server()
     assert found is not None
-    shown = sftp.host_key(found, run.budget)
-    files = sftp.listing(found, run.budget)
+    shown = sftp.host_key(found)
+    files = sftp.listing(found)
     listed = "its listing is closed to us" if files is None else f"{len(files)} files listed"
     return f"host key {shown} is pinned, the login is accepted, {listed}"
 

@@ -71,11 +71,11 @@ def _planned(request: Request, run: Run) -> list[tuple[Cell, str]]:
 
 
 def _publish(request: Request, session: Session) -> int:
-    from pipeline.messages import message
+    from pipeline.dispatch import publish
 
-    run = session.run()
-    messages = [message(request, slot) for slot in request.slots()]
-    return run.topics.publish(run.settings.topic, messages, run.budget)
+    singles = request.singles()
+    publish(singles, session.run())
+    return len(singles)
 
 
 def _show(session: Session, planned: list[tuple[Cell, str]]) -> None:

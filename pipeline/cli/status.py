@@ -13,9 +13,9 @@ from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 
 if TYPE_CHECKING:
     from pipeline.cli.grid import Cell
-    from pipeline.cli.history import Entry
     from pipeline.keys import KeyState
     from pipeline.records.schema import Returned
+    from pipeline.records.store import Entry
     from pipeline.run import Run
     from pipeline.window import Slot
 
@@ -78,7 +78,7 @@ def _keys(session: Session, run: Run) -> tuple[list[KeyState], str | None]:
     from pipeline.keys import look_at_keys
 
     try:
-        return look_at_keys(session.request("keys", None, None, ()), run), None
+        return look_at_keys(run), None
     except PipelineError as error:
         return [], error.message
 
@@ -110,13 +110,14 @@ def _shown(cell: Cell) -> str:
 
 def _one(session: Session, slot: Slot) -> int:
     from pipeline.cli.grid import cell
-    from pipeline.cli.history import history, returned_for, story
+    from pipeline.cli.history import history, returned_for
 
     run = session.run()
-    found = cell(history(run.records.folder(slot), run), run.now())
-    entries, returned = story(slot, run), returned_for(slot, run)
+    records = run.records.folder(slot)
+    found = cell(history(records), run.now())
+    entries, returned = records.entries(), returned_for(slot, run)
     if session.as_json:
-        records = [
+        shown = [
             {
                 "name": entry.name,
                 "record": entry.record.model_dump(mode="json") if entry.record else None,
@@ -125,7 +126,7 @@ def _one(session: Session, slot: Slot) -> int:
             for entry in entries
         ]
         session.write(
-            {**found.as_json(), "records": records, "returned": [one.model_dump(mode="json") for one in returned]}
+            {**found.as_json(), "records": shown, "returned": [one.model_dump(mode="json") for one in returned]}
         )
     else:
         _show_one(session, found, entries, returned)

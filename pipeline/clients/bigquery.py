@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import grpc
@@ -25,11 +26,12 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1 import types as storage_read
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from requests import exceptions as http
+from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
 from pipeline.clients import queries
-from pipeline.clients.counts import Counted, Hour, Readiness, plain
-from pipeline.clients.deadline import BoundedAdapter, bound_to_budget
+from pipeline.clients.counts import HourCount, PartCount, Readiness, plain
+from pipeline.clients.deadline import bounded_session
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import SourceUnavailable
 from pipeline.settings import Settings
@@ -44,35 +46,68 @@ HASHES: Final = 20_000
 Parameters = Sequence[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]
 
 
-class Source:
-    """Reads one dataset of one project; holds the two clients, which are made on first use and kept."""
+class Connections:
+    """The REST and the Storage Read client of one process, made on first use and kept, with their open connections."""
 
     def __init__(self, settings: Settings) -> None:
+        self._project = settings.google_cloud_project
+        self._rest = settings.bigquery_emulator_host
+        self._grpc = settings.bigquery_storage_emulator_host
+        self._pool = HTTPAdapter()
+
+    def within(self, budget: Budget) -> bigquery.Client:
+        """A REST client whose requests keep to the budget of one run."""
+        credentials = self._process._credentials
+        session = bounded_session(credentials, self._pool, budget)
+        return bigquery.Client(self._project, credentials=credentials, client_options=self._options, _http=session)
+
+    @cached_property
+    def reader(self) -> BigQueryReadClient:
+        """The Storage Read client; each call is given its own time."""
+        if not self._grpc:
+            return BigQueryReadClient()
+        unlimited = [("grpc.max_receive_message_length", -1)]
+        channel = grpc.insecure_channel(self._grpc, options=unlimited)
+        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+
+    @cached_property
+    def _process(self) -> bigquery.Client:
+        credentials = AnonymousCredentials() if self._rest else None
+        return bigquery.Client(self._project, credentials=credentials, client_options=self._options)
+
+    @property
+    def _options(self) -> dict[str, str]:
+        return {"api_endpoint": self._rest} if self._rest else {}
+
+
+class Source:
+    """Reads one dataset of one project, within the budget of one run."""
+
+    def __init__(self, connections: Connections, settings: Settings, budget: Budget) -> None:
         self.warehouse = settings.warehouse
         self._project = settings.google_cloud_project
         self._max_bytes_billed = settings.max_bytes_billed
-        self._rest = settings.bigquery_emulator_host
-        self._grpc = settings.bigquery_storage_emulator_host
-        self._client_made: bigquery.Client | None = None
-        self._adapter: BoundedAdapter | None = None
-        self._reader_made: BigQueryReadClient | None = None
+        self._connections = connections
+        self._budget = budget
 
-    def readiness(self, dataset: Dataset, budget: Budget) -> Readiness:
+    @cached_property
+    def _client(self) -> bigquery.Client:
+        return self._connections.within(self._budget)
+
+    def readiness(self, dataset: Dataset) -> Readiness:
         """How far the dataset is complete now. Raises SourceUnavailable, OutOfTime."""
         parameters = [bigquery.ScalarQueryParameter("dataset", "STRING", dataset.name)] if dataset.watermark else []
-        (row,) = self._query(queries.readiness(dataset, self.warehouse), parameters, dataset, "readiness", budget)
+        (row,) = self._query(queries.readiness(dataset, self.warehouse), parameters, dataset, "readiness")
         return Readiness(row["complete_until"], row["snapshot"])
 
-    def count(
-        self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, parts: int = 1
-    ) -> list[Counted]:
+    def count(self, dataset: Dataset, window: Window, snapshot: datetime, *, parts: int = 1) -> list[PartCount]:
         """What the window holds at the snapshot, by part; parts without rows are left out.
 
         Raises SourceUnavailable, OutOfTime.
         """
         sql = queries.totals(dataset, self.warehouse, snapshot, parts)
         return [
-            Counted(
+            PartCount(
                 part=row["part"],
                 rows=row["row_count"],
                 keys=row["key_count"],
@@ -80,85 +115,56 @@ class Source:
                 fingerprint=plain(row["fingerprint"]) or "0",
                 totals={str(total): plain(row[f"total_{number}"]) for number, total in enumerate(dataset.totals)},
             )
-            for row in self._query(sql, _bounds(window), dataset, "count", budget)
+            for row in self._query(sql, _bounds(window), dataset, "count")
         ]
 
-    def hours(self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget) -> dict[datetime, Hour]:
+    def hours(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[datetime, HourCount]:
         """What each hour of a long window holds at the snapshot; hours without rows are left out."""
         sql = queries.hours(dataset, self.warehouse, snapshot)
-        rows = self._query(sql, _bounds(window), dataset, "hours", budget)
-        return {row["hour"]: Hour(row["row_count"], plain(row["fingerprint"]) or "0") for row in rows}
+        rows = self._query(sql, _bounds(window), dataset, "hours")
+        return {row["hour"]: HourCount(row["row_count"], plain(row["fingerprint"]) or "0") for row in rows}
 
-    def hashes(self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget) -> dict[int, int]:
+    def hashes(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[int, int]:
         """Hash of the row by hash of the key, for every row of the window at the snapshot; 60 bits each."""
         sql = queries.hashes(dataset, self.warehouse, snapshot)
         found: dict[int, int] = {}
-        for batch in self._read(sql, _bounds(window), dataset, "hashes", budget):
+        for batch in self._read(sql, _bounds(window), dataset, "hashes"):
             found.update(zip(batch.column("key_hash").to_pylist(), batch.column("row_hash").to_pylist(), strict=True))
         return found
 
-    def moved_on(self, dataset: Dataset, window: Window, key_hashes: Iterable[int], budget: Budget) -> int:
+    def moved_on(self, dataset: Dataset, window: Window, key_hashes: Iterable[int]) -> int:
         """How many of the keys have changed again since, so that a later window sends them, or left the subset."""
         sql, wanted, found = queries.moved_on(dataset, self.warehouse), sorted(key_hashes), 0
         for start in range(0, len(wanted), HASHES):
             some = bigquery.ArrayQueryParameter("hashes", "INT64", wanted[start : start + HASHES])
-            (row,) = self._query(sql, [*_bounds(window), some], dataset, "moved-on", budget)
+            (row,) = self._query(sql, [*_bounds(window), some], dataset, "moved-on")
             found += row["row_count"]
         return found
 
     def batches(
-        self, dataset: Dataset, window: Window, snapshot: datetime, budget: Budget, *, part: int = 1, parts: int = 1
+        self, dataset: Dataset, window: Window, snapshot: datetime, *, part: int = 1, parts: int = 1
     ) -> Iterator[pa.RecordBatch]:
         """The rows of one part as Arrow batches, columns under the file's names, one batch in memory at a time.
 
         Raises SourceUnavailable, OutOfTime.
         """
         sql = queries.extract(dataset, self.warehouse, snapshot, part, parts)
-        return self._read(sql, _bounds(window), dataset, "extract", budget)
+        return self._read(sql, _bounds(window), dataset, "extract")
 
-    def table_is_readable(self, dataset: Dataset, budget: Budget) -> None:
+    def table_is_readable(self, dataset: Dataset) -> None:
         """Proves that the table and its watermark can be read, all columns of them. Raises SourceUnavailable."""
         hour = Window.last_full_hour_before(datetime.now(UTC))
-        self.readiness(dataset, budget)
-        for _ in self.batches(dataset, hour, datetime.now(UTC) - timedelta(seconds=1), budget, part=1, parts=1_000_000):
+        self.readiness(dataset)
+        for _ in self.batches(dataset, hour, datetime.now(UTC) - timedelta(seconds=1), part=1, parts=1_000_000):
             return
 
-    def _client(self, budget: Budget) -> bigquery.Client:
-        """The REST client, keeping to this budget from now on."""
-        if self._client_made is None or self._adapter is None:
-            self._client_made = (
-                bigquery.Client(
-                    self._project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self._rest}
-                )
-                if self._rest
-                else bigquery.Client(self._project)
-            )
-            self._adapter = bound_to_budget(self._client_made._http)
-        self._adapter.budget = budget
-        return self._client_made
-
-    @property
-    def _reader(self) -> BigQueryReadClient:
-        if self._reader_made is None:
-            unlimited = [("grpc.max_receive_message_length", -1)]
-            self._reader_made = (
-                BigQueryReadClient(
-                    transport=BigQueryReadGrpcTransport(channel=grpc.insecure_channel(self._grpc, options=unlimited))
-                )
-                if self._grpc
-                else BigQueryReadClient()
-            )
-        return self._reader_made
-
-    def _config(
-        self, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
-    ) -> bigquery.QueryJobConfig:
+    def _config(self, parameters: Parameters, dataset: Dataset, purpose: str) -> bigquery.QueryJobConfig:
         return bigquery.QueryJobConfig(
             query_parameters=parameters,
             use_query_cache=False,
             maximum_bytes_billed=self._max_bytes_billed,
             labels={"pipeline": "amazon-pspp", "dataset": dataset.name.lower()[:63], "purpose": purpose},
-            job_timeout_ms=int(budget.left() * 1000),
+            job_timeout_ms=int(self._budget.left() * 1000),
         )
 
     def _query(
@@ -167,38 +173,37 @@ class Source:
         parameters: Parameters,
         dataset: Dataset,
         purpose: str,
-        budget: Budget,
     ) -> list[bigquery.Row]:
         with self._mapped(dataset, purpose):
             return list(
-                self._client(budget).query_and_wait(
+                self._client.query_and_wait(
                     sql,
-                    job_config=self._config(parameters, dataset, purpose, budget),
-                    api_timeout=budget.left(CALL_SECONDS),
-                    wait_timeout=budget.left(),
-                    retry=DEFAULT_RETRY.with_timeout(budget.left()),
-                    job_retry=DEFAULT_JOB_RETRY.with_timeout(budget.left()),
+                    job_config=self._config(parameters, dataset, purpose),
+                    api_timeout=self._budget.left(CALL_SECONDS),
+                    wait_timeout=self._budget.left(),
+                    retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
+                    job_retry=DEFAULT_JOB_RETRY.with_timeout(self._budget.left()),
                 )
             )
 
-    def _read(
-        self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str, budget: Budget
-    ) -> Iterator[pa.RecordBatch]:
+    def _read(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> Iterator[pa.RecordBatch]:
         with self._mapped(dataset, purpose):
-            job = self._client(budget).query(
+            job = self._client.query(
                 sql,
-                job_config=self._config(parameters, dataset, purpose, budget),
+                job_config=self._config(parameters, dataset, purpose),
                 job_id_prefix=f"pspp-{purpose}-",
-                timeout=budget.left(CALL_SECONDS),
-                retry=DEFAULT_RETRY.with_timeout(budget.left()),
+                timeout=self._budget.left(CALL_SECONDS),
+                retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
                 job_retry=None,
             )
             try:
-                job.result(timeout=budget.left(), retry=DEFAULT_RETRY.with_timeout(budget.left()), job_retry=None)
+                job.result(
+                    timeout=self._budget.left(), retry=DEFAULT_RETRY.with_timeout(self._budget.left()), job_retry=None
+                )
             except BaseException:
                 self._cancel(job)
                 raise
-            session = self._reader.create_read_session(
+            session = self._connections.reader.create_read_session(
                 parent=f"projects/{self._project}",
                 read_session=storage_read.ReadSession(
                     table=job.destination.path.lstrip("/"),
@@ -210,25 +215,27 @@ class Source:
                     ),
                 ),
                 max_stream_count=1,
-                timeout=budget.left(CALL_SECONDS),
-                retry=_while_unavailable(budget),
+                timeout=self._budget.left(CALL_SECONDS),
+                retry=_while_unavailable(self._budget),
             )
             schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
             for stream in session.streams:
-                reader = self._reader.read_rows(stream.name, timeout=budget.left(), retry=_while_unavailable(budget))
-                over = threading.Timer(budget.left(), reader.cancel)
+                reader = self._connections.reader.read_rows(
+                    stream.name, timeout=self._budget.left(), retry=_while_unavailable(self._budget)
+                )
+                over = threading.Timer(self._budget.left(), reader.cancel)
                 over.daemon = True
                 over.start()
                 try:
                     for message in reader:
-                        budget.left()
+                        self._budget.left()
                         yield pa.ipc.read_record_batch(
                             pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema
                         )
                 finally:
                     over.cancel()
                     reader.cancel()
-            budget.left()
+            self._budget.left()
 
     @contextmanager
     def _mapped(self, dataset: Dataset, purpose: str) -> Iterator[None]:

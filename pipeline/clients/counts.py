@@ -19,7 +19,7 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class HourCount:
     """Rows of one hour as they are now, and the sum of their hashes."""
 
     rows: int
@@ -27,8 +27,11 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What the warehouse counts in one part of a window. Totals are exact decimals or RFC 3339 times, as text."""
+class PartCount:
+    """One part of a window as the warehouse counts it at a snapshot, and as the plan records it.
+
+    `bytes` is an estimate of the CSV. `totals` are exact decimals or RFC 3339 times, as text, by the total's name.
+    """
 
     part: int
     rows: int

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from requests import PreparedRequest, Response, Session
-from requests.adapters import HTTPAdapter
+from google.auth.credentials import Credentials
+from google.auth.transport.requests import AuthorizedSession
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 from pipeline.budget import Budget
 
 
-class BoundedAdapter(HTTPAdapter):
-    """Sends requests while the budget of the present invocation lasts; without a budget it is an ordinary adapter."""
+class BoundedAdapter(BaseAdapter):
+    """Sends the requests of one run over the process's pool of connections, while the run's budget lasts."""
 
-    budget: Budget | None = None
+    def __init__(self, pool: HTTPAdapter, budget: Budget) -> None:
+        super().__init__()
+        self._pool = pool
+        self._budget = budget
 
     def send(
         self,
@@ -29,16 +34,19 @@ class BoundedAdapter(HTTPAdapter):
         proxies: Any = None,
     ) -> Response:
         """Send one request, its timeout cut to what is left. Raises OutOfTime instead of beginning too late."""
-        if self.budget is not None:
-            left = self.budget.left()
-            given = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-            timeout = tuple(left if one is None else min(one, left) for one in given)
-        return super().send(request, stream, timeout, verify, cert, proxies)
+        left = self._budget.left()
+        given = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        connect, read = (left if seconds is None else min(seconds, left) for seconds in given)
+        return self._pool.send(request, stream, (connect, read), verify, cert, proxies)
+
+    def close(self) -> None:
+        """Nothing: the pool belongs to the process and outlives the run."""
 
 
-def bound_to_budget(session: Session) -> BoundedAdapter:
-    """Make a session keep to a budget; set the adapter's `budget` at each invocation."""
-    adapter = BoundedAdapter()
+def bounded_session(credentials: Credentials, pool: HTTPAdapter, budget: Budget) -> AuthorizedSession:
+    """A session for one run: its requests keep to the budget and share the connections of `pool`."""
+    session = AuthorizedSession(credentials)
+    adapter = BoundedAdapter(pool, budget)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    return adapter
+    return session

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import cached_property
 from typing import Final
 
 import grpc
@@ -20,16 +21,24 @@ from pipeline.settings import Settings
 PUBLISH: Final = "pubsub.topics.publish"
 
 
+class Connections:
+    """The client of one process, made on first use and kept. PUBSUB_EMULATOR_HOST is understood by the library."""
+
+    @cached_property
+    def publisher(self) -> PublisherClient:
+        """Pub/Sub's client; each call is given its own time."""
+        return PublisherClient(BatchSettings(max_messages=500))
+
+
 class Topics:
-    """Publishes to the topics of one project; the client is made on first use and kept."""
+    """Publishes to the topics of one project, within the budget of one run."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, connections: Connections, settings: Settings, budget: Budget) -> None:
         self._project = settings.google_cloud_project
-        self._client_made: PublisherClient | None = None
+        self._connections = connections
+        self._budget = budget
 
-    def publish(
-        self, topic: str, messages: Iterable[bytes], budget: Budget, attributes: Mapping[str, str] | None = None
-    ) -> int:
+    def publish(self, topic: str, messages: Iterable[bytes], attributes: Mapping[str, str] | None = None) -> int:
         """Publish the messages in order and wait for each confirmation; the number published.
 
         Raises TopicUnavailable where any was not confirmed (those before it may have been; a repeated message does
@@ -39,9 +48,13 @@ class Topics:
         try:
             confirmations: list[Future[str]] = []
             for message in messages:
-                confirmations.append(self._client.publish(path, message, timeout=budget.left(), **(attributes or {})))
+                confirmations.append(
+                    self._connections.publisher.publish(
+                        path, message, timeout=self._budget.left(), **(attributes or {})
+                    )
+                )
             for confirmation in confirmations:
-                confirmation.result(timeout=budget.left())
+                confirmation.result(timeout=self._budget.left())
         except (api.NotFound, api.PermissionDenied) as error:
             raise TopicUnavailable(
                 f"Pub/Sub refuses to publish to {path} ({type(error).__name__}); the topic must exist and the "
@@ -51,7 +64,7 @@ class Topics:
             raise TopicUnavailable(f"Pub/Sub did not confirm a message to {path}: {type(error).__name__}.") from None
         return len(confirmations)
 
-    def may_publish(self, topic: str, budget: Budget) -> bool | None:
+    def may_publish(self, topic: str) -> bool | None:
         """Whether this account may publish there, asked without publishing; None where the server does not tell.
 
         Raises TopicUnavailable where there is no such topic, or no answer.
@@ -59,7 +72,7 @@ class Topics:
         path = self.path(topic)
         question = {"resource": path, "permissions": [PUBLISH]}
         try:
-            answer = self._client.test_iam_permissions(request=question, timeout=budget.left(30))
+            answer = self._connections.publisher.test_iam_permissions(request=question, timeout=self._budget.left(30))
         except api.MethodNotImplemented:
             return None
         except api.NotFound:
@@ -71,9 +84,3 @@ class Topics:
     def path(self, topic: str) -> str:
         """The full name of a topic, of this project unless it names another."""
         return topic if topic.startswith("projects/") else f"projects/{self._project}/topics/{topic}"
-
-    @property
-    def _client(self) -> PublisherClient:
-        if self._client_made is None:
-            self._client_made = PublisherClient(BatchSettings(max_messages=500))
-        return self._client_made

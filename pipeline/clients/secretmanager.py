@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import google_crc32c
 import grpc
@@ -36,20 +37,35 @@ class Secret:
         return text
 
 
-class Credentials:
-    """Reads secrets of one project; the client is made on first use and kept."""
+class Connections:
+    """The client of one process, made on first use and kept."""
 
     def __init__(self, settings: Settings) -> None:
-        self._project = settings.google_cloud_project
         self._grpc = settings.secret_manager_emulator_host
-        self._client_made: secretmanager.SecretManagerServiceClient | None = None
 
-    def read(self, name: str, budget: Budget) -> Secret:
+    @cached_property
+    def client(self) -> secretmanager.SecretManagerServiceClient:
+        """Secret Manager's client; each call is given its own time."""
+        if not self._grpc:
+            return secretmanager.SecretManagerServiceClient()
+        transport = SecretManagerServiceGrpcTransport(channel=grpc.insecure_channel(self._grpc))
+        return secretmanager.SecretManagerServiceClient(transport=transport)
+
+
+class Credentials:
+    """Reads the secrets of one project, within the budget of one run."""
+
+    def __init__(self, connections: Connections, settings: Settings, budget: Budget) -> None:
+        self._project = settings.google_cloud_project
+        self._connections = connections
+        self._budget = budget
+
+    def read(self, name: str) -> Secret:
         """The latest version. Raises CredentialsUnavailable with what to do, OutOfTime."""
         path = f"projects/{self._project}/secrets/{name}"
         try:
-            answer = self._client.access_secret_version(
-                name=f"{path}/versions/latest", timeout=budget.left(30), retry=None
+            answer = self._connections.client.access_secret_version(
+                name=f"{path}/versions/latest", timeout=self._budget.left(30), retry=None
             )
         except api.NotFound:
             raise CredentialsUnavailable(
@@ -71,15 +87,3 @@ class Credentials:
         if not value.strip():
             raise CredentialsUnavailable(f"The latest version of {path} is empty; add one with the value.")
         return Secret(name, answer.name.rsplit("/", 1)[-1], value)
-
-    @property
-    def _client(self) -> secretmanager.SecretManagerServiceClient:
-        if self._client_made is None:
-            self._client_made = (
-                secretmanager.SecretManagerServiceClient(
-                    transport=SecretManagerServiceGrpcTransport(channel=grpc.insecure_channel(self._grpc))
-                )
-                if self._grpc
-                else secretmanager.SecretManagerServiceClient()
-            )
-        return self._client_made

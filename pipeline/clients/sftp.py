@@ -47,7 +47,10 @@ Confirmation = Literal["size", "not permitted", "already collected"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a partner's server is and how we prove ourselves; `host_keys` are the only ones that are trusted."""
+    """Where a partner's server is and how we prove ourselves, for one run and within its budget.
+
+    `host_keys` are the only ones that are trusted.
+    """
 
     host: str
     port: int
@@ -55,6 +58,7 @@ class Server:
     directory: str
     key: bytes = field(repr=False)
     host_keys: bytes = field(repr=False)
+    budget: Budget
 
     def path(self, name: str) -> str:
         """The name within our directory."""
@@ -79,7 +83,7 @@ class Listed:
     modified: int
 
 
-def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, rename: bool, budget: Budget) -> Placed:
+def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, rename: bool) -> Placed:
     """Write the chunks under `name`, replacing what stands there, and confirm the size where that is permitted.
 
     With `rename` the name appears complete or not at all. An error of `chunks` closes the connection before the name
@@ -88,10 +92,10 @@ def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, ren
     """
 
     async def work() -> Placed:
-        async with _connected(server, budget) as (connection, sftp):
+        async with _connected(server) as (connection, sftp):
             final = server.path(name)
             target = server.path(f".{name}.{attempt}.part") if rename else final
-            size = await _write(sftp, target, chunks, budget)
+            size = await _write(sftp, target, chunks, server.budget)
             if rename:
                 await _expect(sftp, target, size)
                 await _publish(sftp, target, final, size)
@@ -99,14 +103,14 @@ def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, ren
             confirmation = await _expect(sftp, final, size)
             return Placed(size, confirmation, fingerprint(connection))
 
-    return _run(work(), server, budget)
+    return _run(work(), server)
 
 
-def listing(server: Server, budget: Budget) -> list[Listed] | None:
+def listing(server: Server) -> list[Listed] | None:
     """The files of our directory there; None where the listing is closed to us. Raises as `put` does."""
 
     async def work() -> list[Listed] | None:
-        async with _connected(server, budget) as (_, sftp):
+        async with _connected(server) as (_, sftp):
             try:
                 entries = await sftp.readdir(server.directory or ".")
             except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPOpUnsupported):
@@ -118,14 +122,14 @@ def listing(server: Server, budget: Budget) -> list[Listed] | None:
             ]
             return sorted(found, key=lambda listed: listed.name)
 
-    return _run(work(), server, budget)
+    return _run(work(), server)
 
 
-def sizes(server: Server, names: list[str], budget: Budget) -> dict[str, int | None] | None:
+def sizes(server: Server, names: list[str]) -> dict[str, int | None] | None:
     """The size of each of the files there, None for one that is absent; None in all where STAT is closed to us."""
 
     async def work() -> dict[str, int | None] | None:
-        async with _connected(server, budget) as (_, sftp):
+        async with _connected(server) as (_, sftp):
             found: dict[str, int | None] = {}
             for name in names:
                 try:
@@ -136,41 +140,41 @@ def sizes(server: Server, names: list[str], budget: Budget) -> dict[str, int | N
                     return None
             return found
 
-    return _run(work(), server, budget)
+    return _run(work(), server)
 
 
-def fetch(server: Server, name: str, budget: Budget, *, most: int) -> bytes:
+def fetch(server: Server, name: str, *, most: int) -> bytes:
     """One small file whole. Raises PartnerRefused where it is larger than `most` bytes, else as `put` does."""
 
     async def work() -> bytes:
-        async with _connected(server, budget) as (_, sftp), sftp.open(server.path(name), "rb") as file:
+        async with _connected(server) as (_, sftp), sftp.open(server.path(name), "rb") as file:
             content = await file.read(most + 1)
             assert isinstance(content, bytes)
             if len(content) > most:
                 raise PartnerRefused(f"The returned file {name} is larger than {most} bytes; fetch it by hand.")
             return content
 
-    return _run(work(), server, budget)
+    return _run(work(), server)
 
 
-def remove(server: Server, name: str, budget: Budget) -> None:
+def remove(server: Server, name: str) -> None:
     """Delete one file there; nothing happens where it is gone already."""
 
     async def work() -> None:
-        async with _connected(server, budget) as (_, sftp):
+        async with _connected(server) as (_, sftp):
             await _remove(sftp, server.path(name))
 
-    _run(work(), server, budget)
+    _run(work(), server)
 
 
-def host_key(server: Server, budget: Budget) -> str:
+def host_key(server: Server) -> str:
     """The fingerprint of the pinned key that the server shows now, with our login accepted. Raises as `put` does."""
 
     async def work() -> str:
-        async with _connected(server, budget) as (connection, _):
+        async with _connected(server) as (connection, _):
             return fingerprint(connection)
 
-    return _run(work(), server, budget)
+    return _run(work(), server)
 
 
 def pinned(content: bytes) -> list[asyncssh.SSHKey]:
@@ -204,7 +208,7 @@ def fingerprint(connection: asyncssh.SSHClientConnection) -> str:
 
 @asynccontextmanager
 async def _connected(
-    server: Server, budget: Budget
+    server: Server,
 ) -> AsyncIterator[tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]]:
     try:
         login = asyncssh.import_private_key(server.key)
@@ -223,14 +227,14 @@ async def _connected(
         preferred_auth="publickey",
         encryption_algs=CIPHERS,
         compression_algs=None,
-        connect_timeout=budget.left(CONNECT_SECONDS),
-        login_timeout=budget.left(CONNECT_SECONDS),
+        connect_timeout=server.budget.left(CONNECT_SECONDS),
+        login_timeout=server.budget.left(CONNECT_SECONDS),
         keepalive_interval=15,
         keepalive_count_max=3,
     )
     try:
         # asyncssh closes handles even where it is cancelled, and then waits for a server that may never answer.
-        asyncio.get_running_loop().call_later(budget.left() + FAREWELL_SECONDS, connection.abort)
+        asyncio.get_running_loop().call_later(server.budget.left() + FAREWELL_SECONDS, connection.abort)
         yield connection, await connection.start_sftp_client()
     except BaseException:
         connection.abort()  # a courteous close would wait for a server that may never answer
@@ -343,13 +347,13 @@ async def _remove(sftp: asyncssh.SFTPClient, path: str) -> None:
         return  # gone already, or the connection is: the next attempt sweeps
 
 
-def _run(work: Coroutine[Any, Any, T], server: Server, budget: Budget) -> T:
+def _run(work: Coroutine[Any, Any, T], server: Server) -> T:
     """Run one conversation on a loop of its own, within the budget, and translate asyncssh's errors."""
     place = f"{server.user}@{server.host}:{server.port}"
 
     async def bounded() -> T:
         asyncio.get_running_loop().set_default_executor(background.pool("sftp"))
-        async with asyncio.timeout(budget.left()):
+        async with asyncio.timeout(server.budget.left()):
             return await work
 
     try:
@@ -361,10 +365,10 @@ def _run(work: Coroutine[Any, Any, T], server: Server, budget: Budget) -> T:
     except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPOpUnsupported, asyncssh.SFTPNoSuchFile) as error:
         raise PartnerRefused(f"The server refuses an operation for {place}: {type(error).__name__}.") from None
     except TimeoutError:
-        budget.left()
+        server.budget.left()
         raise PartnerUnavailable(f"The server {place} did not answer in time.") from None
     except (asyncssh.Error, OSError) as error:
-        budget.left()
+        server.budget.left()
         raise PartnerUnavailable(f"The connection to {place} failed: {type(error).__name__}.") from None
     finally:
         work.close()

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import google_crc32c
@@ -23,9 +23,10 @@ from google.cloud import storage
 from google.cloud.storage import exceptions as transfer
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import exceptions as http
+from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
-from pipeline.clients.deadline import BoundedAdapter, bound_to_budget
+from pipeline.clients.deadline import bounded_session
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
 from pipeline.settings import Settings
 from pipeline.streams import background
@@ -42,13 +43,21 @@ CALL_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """An object as the server describes it; `crc32c` is base64 as Cloud Storage writes it."""
+class StoredObject:
+    """One generation of an object: as the server describes it, and our own digest of what we wrote there.
+
+    `crc32c` is base64 as Cloud Storage writes it; `sha256` is hexadecimal, None where it is the server's word alone.
+    """
 
     name: str
     generation: int
     size: int
     crc32c: str
+    sha256: str | None = None
+
+    def is_still(self, described: StoredObject | None) -> bool:
+        """Whether the server still describes the very object."""
+        return described is not None and replace(described, sha256=self.sha256) == self
 
 
 class Copy:
@@ -57,7 +66,7 @@ class Copy:
     def __init__(self, bucket: Bucket, name: str) -> None:
         self._bucket = bucket
         self.name = name
-        self.stored: Stored | None = None
+        self.stored: StoredObject | None = None
 
     def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The same chunks; a background thread uploads them, a block at a time.
@@ -65,12 +74,13 @@ class Copy:
         The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
         aborts the upload. Raises ArchiveUnavailable, ArchiveDamaged, OutOfTime.
         """
-        checksum = google_crc32c.Checksum()
+        checksum, digest = google_crc32c.Checksum(), hashlib.sha256()
         size, given, held = 0, 0, []
         with self._bucket.mapped(self.name):
             with background.feed(self._upload) as give:
                 for chunk in chunks:
                     checksum.update(chunk)
+                    digest.update(chunk)
                     size += len(chunk)
                     held.append(chunk)
                     if size - given >= PIECE:
@@ -78,13 +88,14 @@ class Copy:
                         given, held = size, []
                     yield chunk
                 give(held)
-            self.stored = self._bucket.stat(self.name)
+            described = self._bucket.stat(self.name)
         expected = base64.b64encode(checksum.digest()).decode()
-        if self.stored is None or (self.stored.size, self.stored.crc32c) != (size, expected):
+        if described is None or (described.size, described.crc32c) != (size, expected):
             raise ArchiveDamaged(
                 f"{self._bucket.name}/{self.name} should hold {size} bytes with crc32c {expected}; the server "
-                f"describes {self.stored}."
+                f"describes {described}."
             )
+        self.stored = replace(described, sha256=digest.hexdigest())
 
     def _upload(self, blocks: Iterator[list[bytes]]) -> None:
         """Write the blocks as they come: a request may take its time while the next block is made."""
@@ -103,9 +114,6 @@ class Bucket:
         self.name = name
         self.handle = client.bucket(name)
         self._budget = budget
-        adapter = client._http.get_adapter("https://")
-        if isinstance(adapter, BoundedAdapter):
-            adapter.budget = budget
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a small object that must not exist; False where it exists, whatever it holds.
@@ -145,21 +153,22 @@ class Bucket:
         with self.mapped(prefix):
             return [blob.name for blob in self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())]
 
-    def listed(self, prefix: str) -> dict[str, Stored]:
+    def listed(self, prefix: str) -> dict[str, StoredObject]:
         """What the server says of every object under the prefix, by name. Raises ArchiveUnavailable."""
         with self.mapped(prefix):
             blobs = self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())
             return {
-                blob.name: Stored(blob.name, int(blob.generation), int(blob.size), str(blob.crc32c)) for blob in blobs
+                blob.name: StoredObject(blob.name, int(blob.generation), int(blob.size), str(blob.crc32c))
+                for blob in blobs
             }
 
-    def stat(self, name: str) -> Stored | None:
+    def stat(self, name: str) -> StoredObject | None:
         """What the server says of an object; None where there is none. Raises ArchiveUnavailable."""
         with self.mapped(name):
             blob = self.handle.get_blob(name, **self.options())
-        return None if blob is None else Stored(name, int(blob.generation), int(blob.size), str(blob.crc32c))
+        return None if blob is None else StoredObject(name, int(blob.generation), int(blob.size), str(blob.crc32c))
 
-    def write(self, name: str, chunks: Iterable[bytes]) -> Stored:
+    def write(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a stream to an object that must not exist. Raises as Copy.passing does."""
         copy = Copy(self, name)
         for _ in copy.passing(chunks):
@@ -171,7 +180,7 @@ class Bucket:
         """An object to be written while its content goes on to somebody else."""
         return Copy(self, name)
 
-    def pieces(self, stored: Stored, size: int) -> Iterator[bytes]:
+    def pieces(self, stored: StoredObject, size: int) -> Iterator[bytes]:
         """The object's bytes in pieces of `size`, of just the generation that was recorded, in order.
 
         READS pieces are asked for at a time. Raises ArchiveDamaged where that generation is gone, ArchiveUnavailable,
@@ -190,7 +199,7 @@ class Bucket:
                 for unwanted in under_way:
                     unwanted.cancel()
 
-    def _piece(self, stored: Stored, start: int, size: int) -> bytes:
+    def _piece(self, stored: StoredObject, start: int, size: int) -> bytes:
         blob = self.handle.blob(stored.name, generation=stored.generation)
         with self.mapped(stored.name):
             try:
@@ -208,7 +217,7 @@ class Bucket:
                 ) from None
         return piece
 
-    def sha256(self, stored: Stored) -> str:
+    def sha256(self, stored: StoredObject) -> str:
         """Digest of the object's bytes, all of them read. Raises as `pieces` does."""
         digest = hashlib.sha256()
         for piece in self.pieces(stored, PIECE):
@@ -247,9 +256,16 @@ class Bucket:
             raise error
 
 
-def client(settings: Settings) -> storage.Client:
-    """The client of this process; STORAGE_EMULATOR_HOST is understood by the library itself."""
-    local = {"credentials": AnonymousCredentials()} if settings.storage_emulator_host else {}
-    made = storage.Client(settings.google_cloud_project, **local)
-    bound_to_budget(made._http)
-    return made
+class Connections:
+    """What the runs of one process share: credentials and open connections. STORAGE_EMULATOR_HOST is the library's."""
+
+    def __init__(self, settings: Settings) -> None:
+        local = {"credentials": AnonymousCredentials()} if settings.storage_emulator_host else {}
+        self._process = storage.Client(settings.google_cloud_project, **local)
+        self._pool = HTTPAdapter()
+
+    def within(self, budget: Budget) -> storage.Client:
+        """A client whose requests keep to the budget of one run."""
+        credentials = self._process._credentials
+        session = bounded_session(credentials, self._pool, budget)
+        return storage.Client(self._process.project, credentials=credentials, _http=session)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from pipeline.contracts.dataset import LARGEST_SCALE, Column, Dataset
 from pipeline.errors import SourceChanged
+from pipeline.records.schema import Violation
 from pipeline.window import Window
 
 EXAMPLES: Final = 20
@@ -34,16 +35,6 @@ _ARROW: Final = {
     "DATE": (pa.date32(),),
     "TIMESTAMP": (pa.timestamp("us", "UTC"),),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """How many rows of a delivery break one rule of one column, and a few of them by hashed key."""
-
-    column: str
-    rule: str
-    rows: int
-    keys: tuple[str, ...]
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """From the warehouse to the `sealed` record: one pass, bounded memory, nothing on disk, nothing sent.
 
-    batches -> checks -> CSV -> archive -> sign+encrypt -> open again -> archive -> record
+    batches -> checks -> CSV -> archive -> sign and encrypt -> open again -> archive -> record
 
 Only when rows read are rows planned, the control totals agree, the contract holds, gpg proved its work and what came
 out when the file was opened again equals what went in, does the record `sealed` come to be. Else nothing does.
@@ -10,138 +10,137 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from typing import Final
 
 import polars as pl
 
 from pipeline import log
-from pipeline.clients.counts import plain
+from pipeline.clients.counts import PartCount, plain
+from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.deliver.csvfile import csv_bytes
-from pipeline.deliver.plan import refuse
 from pipeline.deliver.rows import Checks, Findings
-from pipeline.errors import OpenedDiffers, SourceChanged, during
+from pipeline.errors import OpenedDiffers, RowsRefused, SourceChanged
 from pipeline.keys import warn
-from pipeline.messages import Request
-from pipeline.pgp.encrypt import seal
+from pipeline.pgp.encrypt import encrypt
 from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.pgp.packets import without_recipient
 from pipeline.pgp.reopen import Opener, opening
-from pipeline.records.schema import Archived, Broken, Opened, Plan, PlannedPart, Sealed
-from pipeline.run import VERSION, Run
+from pipeline.records.schema import Opened, Plan, Refused, Sealed, Violation
+from pipeline.records.store import Folder
+from pipeline.run import Run
 from pipeline.streams.background import prefetch
-from pipeline.streams.digest import PieceDigests, Tally
+from pipeline.streams.digest import PieceDigests
 from pipeline.streams.progress import telling
-from pipeline.window import Delivery
 
-PIECE = 8 * 1024 * 1024
+PIECE: Final = 8 * 1024 * 1024
 """Bytes of one digest of the sealed file, and of one read when it is sent."""
 
-PREFETCHED = 2
+PREFETCHED: Final = 2
 """Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
 
 
-def prepare(delivery: Delivery, plan: Plan, part: PlannedPart, request: Request, run: Run) -> Sealed:
-    """Extract, check, archive, seal and record one part; the record that holds, ours or a faster twin's.
+def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -> Sealed:
+    """Extract, check, archive, sign, encrypt and record one part; the record that holds, ours or that of an attempt
+    which was first.
 
     Raises RowsRefused (recorded), SourceChanged, SealFailed, OpenedDiffers, KeyUnusable, ArchiveUnavailable,
     ArchiveDamaged, OutOfTime: nothing is recorded then.
     """
-    dataset, settings = run.dataset(delivery.slot.dataset), run.settings
+    delivery, settings = folder.delivery, run.settings
+    dataset = run.dataset(delivery.slot.dataset)
     name = dataset.file_for(delivery, part.part, len(plan.parts))
-    folder = f"{delivery.folder}/{run.attempt}"
+    directory = f"{delivery.folder}/{run.attempt}"
     with (
-        during("seal", str(delivery)),
-        log.stage("seal", revision=delivery.revision, part=part.part, attempt=run.attempt) as figures,
-        keyring(settings, run.credentials, run.budget) as keys,
+        run.stage("seal", delivery, part=part.part) as figures,
+        keyring(settings, run.credentials) as keys,
         ExitStack() as ending,
     ):
         warn(keys, run)
         if part.keys < part.rows:
-            twins = Broken(column=", ".join(dataset.key), rule="unique", rows=part.rows - part.keys, keys=())
-            raise refuse(delivery, part.part, (twins,), request, run)
+            duplicates = Violation(", ".join(dataset.key), "unique", part.rows - part.keys, ())
+            raise _refuse(folder, part.part, (duplicates,), cause)
         checks = Checks(dataset, delivery.slot.window)
-        plain_text, sealed_bytes = Tally(), Tally()
         digests = PieceDigests(PIECE)
-        csv_copy = run.archive.copy(f"{folder}/{name}")
+        csv_copy = run.archive.copy(f"{directory}/{name}")
 
         batches = run.source.batches(
-            dataset, delivery.slot.window, plan.snapshot, run.budget, part=part.part, parts=len(plan.parts)
+            dataset, delivery.slot.window, plan.snapshot, part=part.part, parts=len(plan.parts)
         )
         batches = telling(batches, "rows", part.rows, run.observe)
         frames = _as_planned(checks.checking(batches), checks, dataset, part)
         pieces = telling(csv_bytes(frames, dataset), "bytes", None, run.observe)
-        made = ending.enter_context(prefetch(pieces, PREFETCHED))
-        csv = csv_copy.passing(plain_text.watching(made))
+        csv = csv_copy.passing(ending.enter_context(prefetch(pieces, PREFETCHED)))
         opener = ending.enter_context(opening(keys, run.budget)) if settings.pgp_reopen else None
         extra = (opener.recipient,) if opener else ()
-        sealed = seal(csv, keys, compression=settings.pgp_compression, budget=run.budget, extra=extra)
+        sealed = encrypt(csv, keys, compression=settings.pgp_compression, budget=run.budget, extra=extra)
         ending.enter_context(closing(sealed))
         message = without_recipient(opener.watching(sealed), opener.key_ids) if opener else sealed
         try:
-            stored = run.archive.write(f"{folder}/{name}.pgp", digests.watching(sealed_bytes.watching(message)))
+            stored = run.archive.write(f"{directory}/{name}.pgp", digests.watching(message))
         except _ContractBroken as broken:
-            raise refuse(delivery, part.part, broken.rules, request, run) from None
-        opened = _same(opener, keys, plain_text) if opener else None
+            raise _refuse(folder, part.part, broken.violations, cause) from None
         assert csv_copy.stored is not None
 
         record = Sealed(
-            created=run.now(),
-            version=VERSION,
             part=part.part,
             attempt=run.attempt,
             file_name=f"{name}.pgp",
             rows=checks.findings.rows,
-            csv=Archived.of(csv_copy.stored, plain_text.sha256),
-            sealed=Archived.of(stored, sealed_bytes.sha256),
+            csv=csv_copy.stored,
+            sealed=stored,
             piece_size=PIECE,
             piece_sha256=digests.digests,
             recipient=keys.partner.fingerprint,
             signer=keys.signing.fingerprint if keys.signing else None,
             keys={key.secret: key.secret_version for key in (keys.partner, keys.signing) if key},
-            opened=opened,
+            opened=_same(opener, keys, csv_copy.stored) if opener else None,
         )
-        record, _ = run.records.create(delivery, f"sealed-{part.part}", record)
-        figures.add(rows=checks.findings.rows, bytes=plain_text.bytes, sealed_bytes=sealed_bytes.bytes)
-    return record
+        holds = folder.create_sealed(record)
+        figures.add(rows=record.rows, bytes=record.csv.size, sealed_bytes=record.sealed.size)
+    return holds
 
 
-def _same(opener: Opener, keys: Keyring, plain_text: Tally) -> Opened:
+def _refuse(folder: Folder, part: int, violations: tuple[Violation, ...], cause: str) -> RowsRefused:
+    """Record that the rows broke the contract, and give the error to raise."""
+    folder.refuse(Refused(part=part, cause=cause, rules=violations))
+    report = "; ".join(f"{broken.column} {broken.rule}: {broken.rows} rows" for broken in violations)
+    log.emit("rows.refused", f"{folder.delivery}: {report}", revision=folder.delivery.revision, part=part)
+    return RowsRefused(f"Rows break the contract: {report}. Hashed keys are in the record.")
+
+
+def _same(opener: Opener, keys: Keyring, csv: StoredObject) -> Opened:
     """What came out equals what went in, signed as it should be. Raises OpenedDiffers."""
-    found = opener.plaintext(keys.signing.signers if keys.signing else ())
-    if (found.sha256, found.size) != (plain_text.sha256, plain_text.bytes):
+    opened = opener.plaintext(keys.signing.signers if keys.signing else ())
+    if (opened.sha256, opened.size) != (csv.sha256, csv.size):
         raise OpenedDiffers(
-            f"{plain_text.bytes} bytes with SHA-256 {plain_text.sha256} were sealed; {found.size} bytes with "
-            f"{found.sha256} came out."
+            f"{csv.size} bytes with SHA-256 {csv.sha256} were sealed; {opened.size} bytes with {opened.sha256} came "
+            "out."
         )
-    return Opened(sha256=found.sha256, size=found.size, signer=found.signer)
+    return opened
 
 
 class _ContractBroken(Exception):
     """Ends the stream from inside, so that no end of file is ever seen by what follows."""
 
-    def __init__(self, rules: tuple[Broken, ...]) -> None:
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
         super().__init__("rows break the contract")
-        self.rules = rules
+        self.violations = violations
 
 
 def _as_planned(
-    frames: Iterator[pl.DataFrame], checks: Checks, dataset: Dataset, part: PlannedPart
+    frames: Iterator[pl.DataFrame], checks: Checks, dataset: Dataset, part: PartCount
 ) -> Iterator[pl.DataFrame]:
     """The same frames; at their end, before anybody takes it for the end of the file, the verdict on all of them."""
     yield from frames
     findings = checks.findings
     if findings.violations:
-        raise _ContractBroken(
-            tuple(
-                Broken(column=found.column, rule=found.rule, rows=found.rows, keys=found.keys)
-                for found in findings.violations
-            )
-        )
+        raise _ContractBroken(findings.violations)
     if findings.rows != part.rows:
         raise SourceChanged(f"The plan counted {part.rows} rows at its snapshot; {findings.rows} were read.")
-    found = _totals(findings, dataset)
-    if found != dict(part.totals):
-        names = ", ".join(name for name in found if found[name] != part.totals.get(name))
+    totals = _totals(findings, dataset)
+    if totals != dict(part.totals):
+        names = ", ".join(name for name in totals if totals[name] != part.totals.get(name))
         raise SourceChanged(f"The control totals of the rows read differ from the plan's: {names}.")
 
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.budget import Budget
 from pipeline.clients.material import cleaned
 from pipeline.clients.secretmanager import Credentials, Secret
 from pipeline.errors import KeyUnusable
@@ -37,19 +36,19 @@ class Keyring:
 
 
 @contextmanager
-def keyring(settings: Settings, credentials: Credentials, budget: Budget) -> Iterator[Keyring]:
+def keyring(settings: Settings, credentials: Credentials) -> Iterator[Keyring]:
     """The keys of this moment, in a home that is removed afterwards.
 
     Raises KeyUnusable (expired, revoked, missing, wrong capability, wrong passphrase), CredentialsUnavailable.
     """
     with gnupghome() as home:
         gpg = Gpg(home)
-        partner = usable(gpg, credentials.read(settings.partner_key_secret, budget), "e")
+        partner = usable(gpg, credentials.read(settings.partner_key_secret), "e")
         signing, passphrase = None, None
         if settings.pgp_sign:
             if settings.signing_passphrase_secret:
-                passphrase = credentials.read(settings.signing_passphrase_secret, budget).text
-            signing = usable(gpg, credentials.read(settings.signing_key_secret, budget), "s", passphrase)
+                passphrase = credentials.read(settings.signing_passphrase_secret).text
+            signing = usable(gpg, credentials.read(settings.signing_key_secret), "s", passphrase)
         yield Keyring(gpg, partner, signing, passphrase)
 
 

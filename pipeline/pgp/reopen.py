@@ -14,7 +14,6 @@ import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from pipeline.budget import Budget
@@ -22,19 +21,11 @@ from pipeline.errors import OpenedDiffers, PipelineError
 from pipeline.pgp.home import Gpg, gnupghome
 from pipeline.pgp.keyring import Keyring
 from pipeline.pgp.status import Decryption
+from pipeline.records.schema import Opened
 from pipeline.streams import background
 from pipeline.streams.digest import Tally
 
 QUEUED: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Plaintext:
-    """Digest and length of the decrypted content, and the fingerprint of the signer (None: unsigned)."""
-
-    sha256: str
-    size: int
-    signer: str | None
 
 
 class Opener:
@@ -63,7 +54,7 @@ class Opener:
         finally:
             self.close()
 
-    def plaintext(self, signers: tuple[str, ...]) -> Plaintext:
+    def plaintext(self, signers: tuple[str, ...]) -> Opened:
         """What was decrypted; it must be signed by one of `signers`, or unsigned where there are none.
 
         Raises OpenedDiffers with the reason.
@@ -79,7 +70,7 @@ class Opener:
                 f"{', '.join(outcome.failures) or 'without a failure'}; signed by {outcome.signer or 'nobody'}, "
                 f"{' or '.join(signers) or 'nobody'} was expected."
             )
-        return Plaintext(self._tally.sha256, self._tally.bytes, outcome.signer)
+        return Opened(self._tally.sha256, self._tally.bytes, outcome.signer)
 
     def close(self) -> None:
         """End gpg and the background thread at once."""

@@ -1,36 +1,34 @@
-"""What is recorded of a delivery, of its proof, and of what came back: the shapes of all records."""
+"""What is recorded of a delivery, of its proof, and of what came back: the shapes of all records.
+
+A record's class name in lower case is the kind in its name (`Sealed` -> `sealed-1`); `store` spells the names. Shapes
+only ever gain optional fields, so that records of earlier versions can be read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.clients.storage import Stored
+from pipeline import VERSION
+from pipeline.clients.counts import PartCount
+from pipeline.clients.storage import StoredObject
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Record(BaseModel):
-    """What every record has in common."""
+    """What every record has in common: when it was made, by this machine's clock, and by which version."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    created: datetime
-    version: str
-
-
-class PlannedPart(BaseModel):
-    """One part as the source counted it at the snapshot."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    part: int
-    rows: int
-    keys: int
-    bytes: int
-    fingerprint: str
-    totals: Mapping[str, str | None]
+    created: datetime = Field(default_factory=_now)
+    version: str = VERSION
 
 
 class Plan(Record):
@@ -43,7 +41,7 @@ class Plan(Record):
     revision: int
     snapshot: datetime
     rows: int
-    parts: tuple[PlannedPart, ...]
+    parts: tuple[PartCount, ...]
     cause: str
 
     @property
@@ -51,15 +49,19 @@ class Plan(Record):
         """Nothing is to be sent."""
         return not self.parts
 
-    def part(self, number: int) -> PlannedPart | None:
+    @property
+    def fingerprint(self) -> str:
+        """The sum over all rows of their hashes, whatever the parts."""
+        return str(sum(int(part.fingerprint) for part in self.parts))
+
+    def part(self, number: int) -> PartCount | None:
         """The part of that number."""
         return next((part for part in self.parts if part.part == number), None)
 
 
-class Broken(BaseModel):
-    """How many rows broke one rule; keys are hashes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """How many rows of a delivery break one rule of one column, and a few of them by the hash of their key."""
 
     column: str
     rule: str
@@ -72,41 +74,12 @@ class Refused(Record):
 
     part: int
     cause: str
-    rules: tuple[Broken, ...]
+    rules: tuple[Violation, ...]
 
 
-class Archived(BaseModel):
-    """An object of the archive: just this generation, with the checksum that the server gave and our own digest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    generation: int
-    size: int
-    crc32c: str
-    sha256: str
-
-    @classmethod
-    def of(cls, stored: Stored, sha256: str) -> Archived:
-        """As it was stored, with the digest of what was sent there."""
-        return cls(
-            name=stored.name, generation=stored.generation, size=stored.size, crc32c=stored.crc32c, sha256=sha256
-        )
-
-    def describes(self, stored: Stored | None) -> bool:
-        """Whether the server still describes the very object."""
-        return stored == self.stored
-
-    @property
-    def stored(self) -> Stored:
-        """The object as the bucket knows it."""
-        return Stored(self.name, self.generation, self.size, self.crc32c)
-
-
-class Opened(BaseModel):
-    """What came out when the sealed file was opened again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What came out when a sealed file was opened: digest, length, fingerprint of the signer (None: unsigned)."""
 
     sha256: str
     size: int
@@ -120,8 +93,8 @@ class Sealed(Record):
     attempt: str
     file_name: str
     rows: int
-    csv: Archived
-    sealed: Archived
+    csv: StoredObject
+    sealed: StoredObject
     piece_size: int
     piece_sha256: tuple[str, ...]
     recipient: str
@@ -152,15 +125,18 @@ class Delivered(Record):
     host_key: str
 
 
-class Compared(BaseModel):
-    """How the window's rows differ between the plan's snapshot and the recount; see verdict.Change."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How the rows of a window differ between the plan's snapshot and now; counts of rows.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `added` and `altered` rows were never sent as they are now. `moved` rows changed again and belong to a later
+    window, or left the subset that is shared; `deleted` ones are not in the table any more.
+    """
 
-    added: int
-    altered: int
-    moved: int
-    deleted: int
+    added: int = 0
+    altered: int = 0
+    moved: int = 0
+    deleted: int = 0
 
 
 class Certificate(Record):
@@ -172,9 +148,13 @@ class Certificate(Record):
     rows_now: int
     fingerprint_planned: str | None
     fingerprint_now: str
-    change: Compared
+    change: Change
     files: tuple[str, ...]
     problems: tuple[str, ...]
+
+    def says_the_same_as(self, other: Certificate) -> bool:
+        """Whether the two differ in nothing but who made them when."""
+        return self.model_dump(exclude={"created", "version"}) == other.model_dump(exclude={"created", "version"})
 
 
 class Returned(Record):
@@ -183,8 +163,8 @@ class Returned(Record):
     file_name: str
     size: int
     modified: int
-    archived: Archived
-    opened: Archived | None
+    archived: StoredObject
+    opened: StoredObject | None
     signature: str
     error: bool
     dataset: str | None

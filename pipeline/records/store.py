@@ -2,6 +2,7 @@
 
 The first to create a record wins; whoever loses reads the winner's and goes on from there. So duplicates, retries and
 overlapping runs need no lock. Each record carries its own SHA-256: one that was altered is noticed when it is read.
+Only this module spells a record's name or path, or takes one apart.
 """
 
 from __future__ import annotations
@@ -9,115 +10,276 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from pipeline.clients.storage import Bucket
+from pipeline.clients.storage import Bucket, StoredObject
 from pipeline.errors import ArchiveUnavailable, RecordDamaged
-from pipeline.records.schema import Record, Returned
+from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
 from pipeline.window import Delivery, Slot, Window
 
-PREFIX: Final = "deliveries"
+DELIVERIES: Final = "deliveries"
 RETURNS: Final = "returns"
-
+KINDS: Final[dict[str, type[Record]]] = {
+    kind.__name__.lower(): kind for kind in (Plan, Refused, Sealed, Sending, Delivered, Certificate)
+}
+"""Kinds of record that a delivery has, by the word that their names begin with."""
 
 R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """The names of all records of one slot, as one listing saw them."""
+class Entry:
+    """One record of a slot under its name, `r1/sealed-1`; `damage` says why it cannot be read."""
 
-    slot: Slot
+    name: str
+    record: Record | None
+    damage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The records of one delivery, as one listing saw them.
+
+    Reads give what was listed then, creates what holds now: ours, or the record of a concurrent attempt that was
+    first. All raise ArchiveUnavailable, RecordDamaged, OutOfTime.
+    """
+
+    delivery: Delivery
     names: frozenset[str]
+    _bucket: Bucket = field(repr=False)
+
+    def plan(self) -> Plan | None:
+        """The plan; None where there is none."""
+        return self._read("plan", Plan) if "plan" in self.names else None
+
+    def create_plan(self, plan: Plan) -> Plan:
+        """The plan that holds: this one, or that of an attempt which was first."""
+        return self._create("plan", plan)[0]
+
+    def refusal(self) -> Refused | None:
+        """Why the rows were refused; None where they were not."""
+        return self._read("refused", Refused) if self.is_refused else None
 
     @property
-    def revisions(self) -> list[int]:
-        """Revisions that have a plan, in order."""
-        return sorted(int(found[1]) for name in self.names if (found := re.fullmatch(r"r(\d+)/plan", name)))
+    def is_refused(self) -> bool:
+        """Whether the rows were refused."""
+        return "refused" in self.names
 
-    def numbers(self, revision: int, kind: str) -> list[tuple[int, ...]]:
+    def refuse(self, record: Refused) -> None:
+        """Record that the rows were refused; nothing where another attempt has done so."""
+        self._create("refused", record)
+
+    @property
+    def sealed_parts(self) -> frozenset[int]:
+        """The parts that are sealed."""
+        return frozenset(number for (number,) in self._numbers("sealed"))
+
+    def sealed(self, part: int) -> Sealed | None:
+        """The sealed part; None where it is not sealed."""
+        return self._read(f"sealed-{part}", Sealed) if part in self.sealed_parts else None
+
+    def create_sealed(self, record: Sealed) -> Sealed:
+        """The sealed part that holds: this one, or that of an attempt which was first."""
+        return self._create(f"sealed-{record.part}", record)[0]
+
+    def attempts(self, part: int) -> list[str]:
+        """The attempts at uploading the part that were announced."""
+        prefix = f"sending-{part}-"
+        return sorted(name.removeprefix(prefix) for name in self.names if name.startswith(prefix))
+
+    def announcement(self, part: int, attempt: str) -> Sending | None:
+        """The record that an attempt made before it began to upload."""
+        return self._read(f"sending-{part}-{attempt}", Sending)
+
+    def announce(self, record: Sending) -> None:
+        """Record that an attempt is about to upload."""
+        self._create(f"sending-{record.part}-{record.attempt}", record)
+
+    @property
+    def delivered_parts(self) -> frozenset[int]:
+        """The parts that are at the partner."""
+        return frozenset(part for part, _ in self._numbers("delivered"))
+
+    def deliveries(self, part: int) -> list[Delivered]:
+        """Every delivery of the part, in the order in which they were recorded."""
+        numbers = [number for of, number in self._numbers("delivered") if of == part]
+        return [self._present(f"delivered-{part}-{number}", Delivered) for number in numbers]
+
+    def add_delivered(self, record: Delivered) -> None:
+        """Record a delivery under the next free number."""
+        numbers = [number for part, number in self._numbers("delivered") if part == record.part]
+        self._append(f"delivered-{record.part}", record, max(numbers, default=0))
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether certify has judged the delivery."""
+        return bool(self._numbers("certificate"))
+
+    def certificate(self) -> Certificate | None:
+        """The latest certificate; None where there is none."""
+        numbers = self._numbers("certificate")
+        return self._read(f"certificate-{numbers[-1][0]}", Certificate) if numbers else None
+
+    def add_certificate(self, record: Certificate) -> None:
+        """Record a certificate under the next free number."""
+        self._append("certificate", record, max((number for (number,) in self._numbers("certificate")), default=0))
+
+    def _numbers(self, kind: str) -> list[tuple[int, ...]]:
         """The numbers in the names of one kind: `delivered` of part 2, third time, is (2, 3)."""
-        pattern = re.compile(rf"r{revision}/{kind}((?:-\d+)+)")
-        found = (pattern.fullmatch(name) for name in self.names)
-        return sorted(tuple(int(number) for number in match[1].split("-")[1:]) for match in found if match)
+        pattern = re.compile(rf"{kind}((?:-\d+)+)")
+        matches = (pattern.fullmatch(name) for name in self.names)
+        return sorted(tuple(int(number) for number in match[1].split("-")[1:]) for match in matches if match)
 
-    def attempts(self, revision: int, kind: str, part: int) -> list[str]:
-        """The attempts in the names of one kind and part."""
-        start = f"r{revision}/{kind}-{part}-"
-        return sorted(name.removeprefix(start) for name in self.names if name.startswith(start))
+    def _present(self, name: str, kind: type[R]) -> R:
+        record = self._read(name, kind)
+        if record is None:
+            raise ArchiveUnavailable(f"The record {name} of {self.delivery} was listed and is gone.")
+        return record
 
-    def has(self, revision: int, name: str) -> bool:
-        """Whether the revision has a record of that name."""
-        return f"r{revision}/{name}" in self.names
+    def _read(self, name: str, kind: type[R]) -> R | None:
+        path = self._path(name)
+        content = self._bucket.read(path)
+        return None if content is None else _parsed(content, kind, path)
 
-
-class Records:
-    """The records bucket."""
-
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-
-    def folder(self, slot: Slot) -> Folder:
-        """Every record name of a slot, from one listing. Raises ArchiveUnavailable."""
-        prefix = f"{PREFIX}/{slot.folder}/"
-        names = self._bucket.names(prefix)
-        return Folder(slot, frozenset(name.removeprefix(prefix).removesuffix(".json") for name in names))
-
-    def folders(self, dataset: str, window: Window) -> dict[Slot, Folder]:
-        """The folders of every hour of a long window, from one listing a day. Raises ArchiveUnavailable."""
-        days = sorted({hour.start.date() for hour in window.hours()})
-        names = [name for day in days for name in self._bucket.names(f"{PREFIX}/{dataset}/{day:%Y/%m/%d}/")]
-        found: dict[str, set[str]] = {}
-        for name in names:
-            folder, revision, record = name.removeprefix(f"{PREFIX}/").removesuffix(".json").rsplit("/", 2)
-            found.setdefault(folder, set()).add(f"{revision}/{record}")
-        slots = [Slot(dataset, hour) for hour in window.hours()]
-        return {slot: Folder(slot, frozenset(found.get(slot.folder, ()))) for slot in slots}
-
-    def create(self, delivery: Delivery, name: str, record: R) -> tuple[R, bool]:
-        """The record that holds from now on under that name, and whether it is the one given.
-
-        Raises ArchiveUnavailable, RecordDamaged, OutOfTime.
-        """
-        path = self.path(delivery, name)
-        content = _written(record)
+    def _create(self, name: str, record: R) -> tuple[R, bool]:
+        """The record that holds from now on under that name, and whether it is the one given."""
+        path, content = self._path(name), _written(record)
         if self._bucket.create(path, content):
             return record, True
         winner = self._bucket.read(path)
         if winner is None:
             raise ArchiveUnavailable(f"The record {path} exists and cannot be read.")
-        return _read(winner, type(record), path), winner == content
+        return _parsed(winner, type(record), path), winner == content
 
-    def read(self, delivery: Delivery, name: str, kind: type[R]) -> R | None:
-        """The record of that name, None where there is none. Raises ArchiveUnavailable, RecordDamaged."""
-        path = self.path(delivery, name)
-        content = self._bucket.read(path)
-        return None if content is None else _read(content, kind, path)
+    def _append(self, name: str, record: Record, last: int) -> None:
+        created = False
+        while not created:
+            last += 1
+            _, created = self._create(f"{name}-{last}", record)
+
+    def _path(self, name: str) -> str:
+        return f"{DELIVERIES}/{self.delivery.folder}/{name}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFolder:
+    """The records of one slot, of all its revisions, as one listing saw them."""
+
+    slot: Slot
+    names: frozenset[str]
+    _bucket: Bucket = field(repr=False)
+
+    @property
+    def revisions(self) -> list[int]:
+        """Revisions that have a plan, in order."""
+        matches = (re.fullmatch(r"r(\d+)/plan", name) for name in self.names)
+        return sorted(int(match[1]) for match in matches if match)
+
+    @property
+    def latest(self) -> Folder:
+        """The records of the latest revision; of revision 0 where nothing is planned, which may have certificates."""
+        return self.revision(self.revisions[-1] if self.revisions else 0)
+
+    @property
+    def lacks_its_plan(self) -> bool:
+        """No revision has a plan, and there are records that only a planned delivery has."""
+        certificates = re.compile(r"r\d+/certificate-\d+")
+        return not self.revisions and not all(certificates.fullmatch(name) for name in self.names)
+
+    def revision(self, revision: int) -> Folder:
+        """The records of one revision."""
+        prefix = f"r{revision}/"
+        names = frozenset(name.removeprefix(prefix) for name in self.names if name.startswith(prefix))
+        return Folder(Delivery(self.slot, revision), names, self._bucket)
+
+    def kinds_since(self, earlier: SlotFolder) -> set[str]:
+        """The kinds of record, such as `sealed`, that this listing has more than an earlier one."""
+        return {_kind(name) for name in self.names - earlier.names}
+
+    def entries(self) -> list[Entry]:
+        """Every record of all revisions, in the order in which they came to be; damaged ones at the end."""
+        entries = [self._entry(name) for name in sorted(self.names)]
+        readable = [(entry.record.created, number, entry) for number, entry in enumerate(entries) if entry.record]
+        return [*(entry for *_, entry in sorted(readable)), *(entry for entry in entries if entry.record is None)]
+
+    def _entry(self, name: str) -> Entry:
+        kind, revision = KINDS.get(_kind(name)), re.match(r"r(\d+)/", name)
+        if kind is None or revision is None:
+            return Entry(name, None, "This is no record of the pipeline.")
+        try:
+            return Entry(name, self.revision(int(revision[1]))._read(name.partition("/")[2], kind))
+        except RecordDamaged as error:
+            return Entry(name, None, error.message)
+
+
+class Records:
+    """The records bucket, within the budget of one run."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def folder(self, slot: Slot) -> SlotFolder:
+        """The records of a slot, from one listing. Raises ArchiveUnavailable."""
+        prefix = f"{DELIVERIES}/{slot.folder}/"
+        names = self._bucket.names(prefix)
+        return SlotFolder(slot, frozenset(_bare(name, prefix) for name in names), self._bucket)
+
+    def folders(self, dataset: str, window: Window) -> dict[Slot, SlotFolder]:
+        """The folders of every hour of a long window, from one listing a day. Raises ArchiveUnavailable."""
+        days = sorted({hour.start.date() for hour in window.hours()})
+        names = [name for day in days for name in self._bucket.names(f"{DELIVERIES}/{dataset}/{day:%Y/%m/%d}/")]
+        by_folder: dict[str, set[str]] = {}
+        for name in names:
+            folder, revision, record = _bare(name, f"{DELIVERIES}/").rsplit("/", 2)
+            by_folder.setdefault(folder, set()).add(f"{revision}/{record}")
+        slots = [Slot(dataset, hour) for hour in window.hours()]
+        return {slot: SlotFolder(slot, frozenset(by_folder.get(slot.folder, ())), self._bucket) for slot in slots}
+
+    def archived(self, name: str) -> StoredObject | None:
+        """What a sealed record says of an archived object; None where no record names it.
+
+        Raises ArchiveUnavailable, RecordDamaged.
+        """
+        delivery = Delivery.of_path(name)
+        folder = self.folder(delivery.slot).revision(delivery.revision) if delivery else None
+        for part in folder.sealed_parts if folder else ():
+            record = folder.sealed(part) if folder else None
+            for stored in (record.csv, record.sealed) if record else ():
+                if stored.name == name:
+                    return stored
+        return None
 
     def returned(self, name: str, size: int, modified: int) -> Returned | None:
         """The record of a file that was collected before. Raises ArchiveUnavailable, RecordDamaged."""
         path = _returned_path(name, size, modified)
         content = self._bucket.read(path)
-        return None if content is None else _read(content, Returned, path)
+        return None if content is None else _parsed(content, Returned, path)
 
     def add_returned(self, record: Returned) -> bool:
-        """Record a collected file; False where another run was faster."""
+        """Record a collected file; False where a concurrent run was first."""
         path = _returned_path(record.file_name, record.size, record.modified)
         return self._bucket.create(path, _written(record))
 
     def all_returned(self, wanted: Callable[[str], bool] = lambda _: True) -> list[Returned]:
         """Every collected file whose name is wanted, by name; only their records are read."""
-        paths = [path for path in self._bucket.names(f"{RETURNS}/") if wanted(path.split("/")[1])]
-        found = ((path, self._bucket.read(path)) for path in paths)
-        return [_read(content, Returned, path) for path, content in found if content is not None]
+        return list(self._returned(wanted))
 
-    def path(self, delivery: Delivery, name: str) -> str:
-        """Where a record is: `deliveries/payments/2026/11/23/1300/r1/plan.json`."""
-        return f"{PREFIX}/{delivery.folder}/{name}.json"
+    def _returned(self, wanted: Callable[[str], bool]) -> Iterator[Returned]:
+        for path in self._bucket.names(f"{RETURNS}/"):
+            if wanted(path.split("/")[1]) and (content := self._bucket.read(path)) is not None:
+                yield _parsed(content, Returned, path)
+
+
+def _bare(path: str, prefix: str) -> str:
+    return path.removeprefix(prefix).removesuffix(".json")
+
+
+def _kind(name: str) -> str:
+    return name.rpartition("/")[2].partition("-")[0]
 
 
 def _returned_path(name: str, size: int, modified: int) -> str:
@@ -129,7 +291,7 @@ def _written(record: Record) -> bytes:
     return json.dumps({"record": body, "sha256": _digest(body)}, indent=1, sort_keys=True).encode()
 
 
-def _read(content: bytes, kind: type[R], path: str) -> R:
+def _parsed(content: bytes, kind: type[R], path: str) -> R:
     try:
         envelope = json.loads(content)
         if envelope["sha256"] != _digest(envelope["record"]):

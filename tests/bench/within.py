@@ -33,7 +33,7 @@ from pipeline.clients import queries
 from pipeline.contracts.dataset import Dataset
 from pipeline.deliver.csvfile import csv_bytes
 from pipeline.deliver.rows import Checks
-from pipeline.pgp.encrypt import seal
+from pipeline.pgp.encrypt import encrypt
 from pipeline.pgp.keyring import keyring
 from pipeline.pgp.packets import without_recipient
 from pipeline.pgp.reopen import opening
@@ -66,7 +66,7 @@ def main() -> None:
 def _csv(cloud: Run, window: Window, _: Path, __: ExitStack) -> Ways:
     """Frames to CSV: ours, ours with all checks, and polars alone over the same rows as one frame."""
     (dataset,) = cloud.deployment.datasets.values()
-    batches = list(cloud.source.batches(dataset, window, datetime.now(UTC), cloud.budget))
+    batches = list(cloud.source.batches(dataset, window, datetime.now(UTC)))
     frames = list(Checks(dataset, window).checking(batches))
     whole = pl.concat(frames, rechunk=True)
 
@@ -88,7 +88,7 @@ def _csv(cloud: Run, window: Window, _: Path, __: ExitStack) -> Ways:
 
 def _seal(cloud: Run, _: Window, file: Path, ending: ExitStack) -> Ways:
     """A ready CSV to sealed bytes that go nowhere: ours, ours opened again, and gpg from file to nowhere."""
-    keys = ending.enter_context(keyring(cloud.settings, cloud.credentials, cloud.budget))
+    keys = ending.enter_context(keyring(cloud.settings, cloud.credentials))
     assert keys.signing is not None
     signing = keys.signing
     secret = keys.home / "passphrase"
@@ -103,12 +103,12 @@ def _seal(cloud: Run, _: Window, file: Path, ending: ExitStack) -> Ways:
     ]
 
     def ours() -> None:
-        _drain(seal(_pieces(file), keys, compression="none", budget=cloud.budget))
+        _drain(encrypt(_pieces(file), keys, compression="none", budget=cloud.budget))
 
     def opened() -> None:
         plain = Tally()
         with opening(keys, cloud.budget) as opener:
-            sealed = seal(
+            sealed = encrypt(
                 plain.watching(_pieces(file)), keys, compression="none", budget=cloud.budget, extra=(opener.recipient,)
             )
             _drain(without_recipient(opener.watching(sealed), opener.key_ids))
@@ -131,7 +131,7 @@ def _source(cloud: Run, window: Window, _: Path, __: ExitStack) -> Ways:
     )
     reader = Reader(transport=BigQueryReadGrpcTransport(channel=channel))
     return {
-        "ours": lambda: _drain(cloud.source.batches(dataset, window, datetime.now(UTC), cloud.budget)),
+        "ours": lambda: _drain(cloud.source.batches(dataset, window, datetime.now(UTC))),
         "limit": lambda: _bare_read(cloud, dataset, window, client, reader),
     }
 

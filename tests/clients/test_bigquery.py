@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from pipeline import settings
-from pipeline.budget import Budget
 from pipeline.clients.bigquery import Source
-from pipeline.clients.counts import Counted, plain
+from pipeline.clients.counts import PartCount, plain
 from pipeline.contracts.dataset import Dataset
 from pipeline.deliver.csvfile import csv_bytes
 from pipeline.deliver.rows import Checks
@@ -28,24 +26,24 @@ COUNT = 40
 def source(deployment: InProcessDeployment) -> Source:
     """A warehouse with some bookings of one hour, the last four internal."""
     deployment.load_sample(COUNT, internal=4, window=THEN)
-    return Source(settings.from_environment())
+    return deployment.within().source
 
 
-def counted(source: Source, *, parts: int = 1, dataset: Dataset | None = None) -> list[Counted]:
+def counted(source: Source, *, parts: int = 1, dataset: Dataset | None = None) -> list[PartCount]:
     """What the hour holds now."""
     contract = dataset or sample_contract()
-    return source.count(contract, THEN, now(source), Budget.of(60), parts=parts)
+    return source.count(contract, THEN, now(source), parts=parts)
 
 
 def now(source: Source) -> datetime:
     """The warehouse's own time."""
-    return source.readiness(sample_contract(), Budget.of(60)).snapshot
+    return source.readiness(sample_contract()).snapshot
 
 
 def read(source: Source, *, part: int = 1, parts: int = 1, snapshot: datetime | None = None) -> list[pa.RecordBatch]:
     """The batches of the hour."""
     at = snapshot or now(source)
-    return list(source.batches(sample_contract(), THEN, at, Budget.of(60), part=part, parts=parts))
+    return list(source.batches(sample_contract(), THEN, at, part=part, parts=parts))
 
 
 def keys(batches: list[pa.RecordBatch]) -> list[tuple[str, int]]:
@@ -60,19 +58,19 @@ def keys(batches: list[pa.RecordBatch]) -> list[tuple[str, int]]:
 
 
 def test_a_dataset_is_complete_until_its_watermark(deployment: InProcessDeployment, source: Source) -> None:
-    ready = source.readiness(sample_contract(), Budget.of(60))
+    ready = source.readiness(sample_contract())
     assert ready.complete_until == THEN.end
     assert abs(ready.snapshot - datetime.now(THEN.start.tzinfo)) < timedelta(minutes=1)
 
 
 def test_a_dataset_that_the_watermark_does_not_know_is_complete_for_no_time(source: Source) -> None:
     other = sample_contract(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
-    assert source.readiness(other, Budget.of(60)).complete_until is None
+    assert source.readiness(other).complete_until is None
 
 
 def test_a_dataset_without_watermark_is_complete_until_now(source: Source) -> None:
     none = sample_contract(CONTRACT.replace("value: watermark", "value: none"))
-    ready = source.readiness(none, Budget.of(60))
+    ready = source.readiness(none)
     assert ready.complete_until == ready.snapshot
 
 
@@ -88,8 +86,8 @@ def test_rows_arrive_with_every_value_exact(source: Source) -> None:
 
 def test_no_rows_are_no_batches_with_rows(source: Source) -> None:
     later = Window(THEN.start - HOUR, THEN.start)
-    assert sum(one.num_rows for one in source.batches(sample_contract(), later, now(source), Budget.of(60))) == 0
-    assert source.count(sample_contract(), later, now(source), Budget.of(60)) == []
+    assert sum(one.num_rows for one in source.batches(sample_contract(), later, now(source))) == 0
+    assert source.count(sample_contract(), later, now(source)) == []
 
 
 def test_the_control_totals_of_the_rows_are_those_that_the_warehouse_counts(source: Source) -> None:
@@ -166,14 +164,14 @@ def test_a_snapshot_is_read_as_it_was_whatever_happened_since(deployment: InProc
     deployment.tables.sql(f"DELETE FROM `{deployment.tables.name}.ledger_v2` WHERE line > 3")
     assert keys(read(source, snapshot=snapshot)) == keys(before)
     assert len(keys(read(source))) == 4
-    (total,) = source.count(sample_contract(), THEN, snapshot, Budget.of(60))
+    (total,) = source.count(sample_contract(), THEN, snapshot)
     assert total.rows == COUNT - 4
 
 
 def test_a_stream_that_is_not_wanted_to_its_end_leaves_no_thread(source: Source) -> None:
     read(source)
     before = set(threading.enumerate())
-    stream = source.batches(sample_contract(), THEN, now(source), Budget.of(60))
+    stream = source.batches(sample_contract(), THEN, now(source))
     next(stream)
     stream.close()  # type: ignore[attr-defined]  # a generator
     assert not [one for one in set(threading.enumerate()) - before if not one.daemon]
@@ -181,10 +179,10 @@ def test_a_stream_that_is_not_wanted_to_its_end_leaves_no_thread(source: Source)
 
 # What goes wrong
 
-CALLS: dict[str, Callable[[Source, Budget], object]] = {
-    "readiness": lambda source, budget: source.readiness(sample_contract(), budget),
-    "count": lambda source, budget: source.count(sample_contract(), THEN, THEN.end, budget),
-    "extract": lambda source, budget: list(source.batches(sample_contract(), THEN, THEN.end, budget)),
+CALLS: dict[str, Callable[[Source], object]] = {
+    "readiness": lambda source: source.readiness(sample_contract()),
+    "count": lambda source: source.count(sample_contract(), THEN, THEN.end),
+    "extract": lambda source: list(source.batches(sample_contract(), THEN, THEN.end)),
 }
 
 
@@ -207,9 +205,9 @@ def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_no_query_is_begun_when_the_time_is_over(source: Source, call: str) -> None:
+def test_no_query_is_begun_when_the_time_is_over(deployment: InProcessDeployment, call: str) -> None:
     with pytest.raises(OutOfTime):
-        CALLS[call](source, Budget(time.monotonic() - 1, 1))
+        CALLS[call](deployment.within(-1).source)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -217,7 +215,7 @@ def test_a_warehouse_that_is_not_there_is_noticed_within_the_budget(deployment: 
     deployment.set(BIGQUERY_EMULATOR_HOST="http://127.0.0.1:1")
     began = time.monotonic()
     with pytest.raises((SourceUnavailable, OutOfTime)):
-        CALLS[call](Source(settings.from_environment()), Budget.of(1.5))
+        CALLS[call](deployment.within(1.5).source)
     assert time.monotonic() - began < 8
 
 
@@ -230,7 +228,7 @@ def test_a_warehouse_that_hangs_is_given_up_within_the_budget(
     deployment.cloud.break_warehouse(match, "hang", times=50)
     began = time.monotonic()
     with pytest.raises((SourceUnavailable, OutOfTime)):
-        CALLS[call](source, Budget.of(1.5))
+        CALLS[call](deployment.within(1.5).source)
     assert time.monotonic() - began < 10
 
 
@@ -248,5 +246,5 @@ def test_a_stream_that_keeps_breaking_is_an_error_that_may_pass(
 ) -> None:
     deployment.cloud.break_warehouse("ReadRows", "error", times=1000)
     with pytest.raises((SourceUnavailable, OutOfTime)):
-        CALLS["extract"](source, Budget.of(2))
+        CALLS["extract"](deployment.within(2).source)
     assert SourceUnavailable.retryable

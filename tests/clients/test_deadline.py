@@ -9,9 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from google.auth.credentials import AnonymousCredentials
+from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
-from pipeline.clients.deadline import bound_to_budget
+from pipeline.clients.deadline import bounded_session
 from pipeline.errors import OutOfTime
 
 
@@ -37,9 +39,13 @@ def silent_server() -> Iterator[str]:
             connection.close()
 
 
+def bounded(seconds: float) -> requests.Session:
+    """A session of a run that has so long."""
+    return bounded_session(AnonymousCredentials(), HTTPAdapter(), Budget.of(seconds))
+
+
 def test_a_request_that_was_given_a_long_timeout_ends_with_the_budget(silent_server: str) -> None:
-    with requests.Session() as session:
-        bound_to_budget(session).budget = Budget.of(0.3)
+    with bounded(0.3) as session:
         began = time.monotonic()
         with pytest.raises(requests.Timeout):
             session.get(silent_server, timeout=120)
@@ -47,14 +53,20 @@ def test_a_request_that_was_given_a_long_timeout_ends_with_the_budget(silent_ser
 
 
 def test_no_request_is_begun_when_the_budget_is_over(silent_server: str) -> None:
-    with requests.Session() as session:
-        bound_to_budget(session).budget = Budget.of(-1)
-        with pytest.raises(OutOfTime):
-            session.get(silent_server, timeout=120)
+    with bounded(-1) as session, pytest.raises(OutOfTime):
+        session.get(silent_server, timeout=120)
 
 
-def test_without_a_budget_the_timeout_that_was_given_holds(silent_server: str) -> None:
-    with requests.Session() as session:
-        bound_to_budget(session)
-        with pytest.raises(requests.Timeout):
-            session.get(silent_server, timeout=0.2)
+def test_a_shorter_timeout_that_was_given_holds(silent_server: str) -> None:
+    with bounded(60) as session, pytest.raises(requests.Timeout):
+        session.get(silent_server, timeout=0.2)
+
+
+def test_two_runs_share_connections_and_each_keeps_to_its_own_budget(silent_server: str) -> None:
+    pool = HTTPAdapter()
+    over, lasting = (bounded_session(AnonymousCredentials(), pool, Budget.of(seconds)) for seconds in (-1, 60))
+    with pytest.raises(OutOfTime):
+        over.get(silent_server)
+    over.close()
+    with pytest.raises(requests.Timeout):
+        lasting.get(silent_server, timeout=0.2)

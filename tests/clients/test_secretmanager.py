@@ -1,15 +1,11 @@
 """Secrets: the latest version at every run, and a sentence that says what to do where there is none."""
 
-import time
-
 import grpc
 import pytest
 from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from localcloud.cloud import PROJECT
-from pipeline import settings
-from pipeline.budget import Budget
 from pipeline.clients.secretmanager import Credentials, Secret
 from pipeline.errors import CredentialsUnavailable, OutOfTime
 from tests.deployment import InProcessDeployment
@@ -19,7 +15,7 @@ PATH = f"projects/{PROJECT}/secrets"
 
 @pytest.fixture
 def credentials(deployment: InProcessDeployment) -> Credentials:
-    return Credentials(settings.from_environment())
+    return deployment.within(30).credentials
 
 
 @pytest.fixture
@@ -30,14 +26,14 @@ def manager(deployment: InProcessDeployment) -> secretmanager.SecretManagerServi
 
 def test_the_latest_version_is_read_with_its_number(deployment: InProcessDeployment, credentials: Credentials) -> None:
     deployment.cloud.add_secret(deployment.name, b"old")
-    assert credentials.read(deployment.name, Budget.of(30)) == Secret(deployment.name, "1", b"old")
+    assert credentials.read(deployment.name) == Secret(deployment.name, "1", b"old")
     deployment.cloud.add_secret(deployment.name, b"new\0\xff")
-    assert credentials.read(deployment.name, Budget.of(30)) == Secret(deployment.name, "2", b"new\0\xff")
+    assert credentials.read(deployment.name) == Secret(deployment.name, "2", b"new\0\xff")
 
 
 def test_a_value_is_never_shown(deployment: InProcessDeployment, credentials: Credentials) -> None:
     deployment.cloud.add_secret(deployment.name, b"open sesame")
-    assert "sesame" not in repr(credentials.read(deployment.name, Budget.of(30)))
+    assert "sesame" not in repr(credentials.read(deployment.name))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +54,7 @@ def test_several_lines_are_no_passphrase(value: bytes) -> None:
 
 def test_a_secret_that_is_not_there_is_said_with_the_command_that_adds_it(credentials: Credentials) -> None:
     with pytest.raises(CredentialsUnavailable, match="gcloud secrets versions add no-such --data-file=FILE"):
-        credentials.read("no-such", Budget.of(30))
+        credentials.read("no-such")
 
 
 @pytest.mark.parametrize("state", ["disabled", "destroyed"])
@@ -77,22 +73,22 @@ def test_a_version_that_is_disabled_or_destroyed_is_said_to_be(
     with pytest.raises(
         CredentialsUnavailable, match=f"latest version of {PATH}/{deployment.name} is disabled or destroyed"
     ):
-        credentials.read(deployment.name, Budget.of(30))
+        credentials.read(deployment.name)
 
 
 def test_an_empty_value_is_said_to_be_empty(deployment: InProcessDeployment, credentials: Credentials) -> None:
     deployment.cloud.add_secret(deployment.name, b" \n")
     with pytest.raises(CredentialsUnavailable, match="is empty; add one with the value"):
-        credentials.read(deployment.name, Budget.of(30))
+        credentials.read(deployment.name)
 
 
 def test_a_service_that_is_not_there_is_an_error_that_may_pass(deployment: InProcessDeployment) -> None:
     deployment.set(SECRET_MANAGER_EMULATOR_HOST="127.0.0.1:1")
     with pytest.raises(CredentialsUnavailable, match="Secret Manager cannot give"):
-        Credentials(settings.from_environment()).read("pgp-partner-key", Budget.of(5))
+        deployment.within(5).credentials.read("pgp-partner-key")
     assert CredentialsUnavailable.retryable
 
 
-def test_no_secret_is_read_when_the_time_is_over(credentials: Credentials) -> None:
+def test_no_secret_is_read_when_the_time_is_over(deployment: InProcessDeployment) -> None:
     with pytest.raises(OutOfTime):
-        credentials.read("pgp-partner-key", Budget(time.monotonic() - 1, 1))
+        deployment.within(-1).credentials.read("pgp-partner-key")

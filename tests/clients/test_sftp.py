@@ -102,9 +102,10 @@ def either(request: pytest.FixtureRequest) -> Running:
     return found
 
 
-def server_of(there: Running, **others: Any) -> Server:
-    """Where the server is, with the right keys unless others are given."""
-    right = Server(there.host, there.port, there.user, "", there.client_key.private, there.host_key.public)
+def server_of(there: Running, seconds: float = 30, **others: Any) -> Server:
+    """Where the server is for so long, with the right keys unless others are given."""
+    keys = (there.client_key.private, there.host_key.public)
+    right = Server(there.host, there.port, there.user, "", *keys, Budget.of(seconds))
     return replace(right, **others)
 
 
@@ -119,9 +120,7 @@ def put(
     **others: Any,
 ) -> Placed:
     """Put the chunks there."""
-    return sftp.put(
-        iter(chunks), server_of(there, **others), name, attempt=attempt, rename=rename, budget=Budget.of(seconds)
-    )
+    return sftp.put(iter(chunks), server_of(there, seconds, **others), name, attempt=attempt, rename=rename)
 
 
 def visible(there: Running) -> list[str]:
@@ -306,7 +305,7 @@ def test_several_keys_may_be_pinned_in_several_spellings(either: Running) -> Non
 
 def test_the_key_that_the_server_showed_is_told_as_ssh_keygen_tells_it(either: Running) -> None:
     assert put(either, [b"x"]).host_key == listening_key(either)
-    assert sftp.host_key(server_of(either), Budget.of(30)) == listening_key(either)
+    assert sftp.host_key(server_of(either)) == listening_key(either)
 
 
 @pytest.mark.parametrize(
@@ -407,8 +406,8 @@ def watched(directory: Path, host_key: SshKey, login: SshKey) -> Iterator[int]:
 def test_aes_in_gcm_is_agreed_on_and_no_compression(tmp_path: Path) -> None:
     host_key, login = ssh_key(), ssh_key()
     with watched(tmp_path, host_key, login) as port:
-        server = Server("127.0.0.1", port, "psp", "", login.private, host_key.public)
-        sftp.put(iter([CONTENT]), server, NAME, attempt="a", rename=False, budget=Budget.of(60))
+        server = Server("127.0.0.1", port, "psp", "", login.private, host_key.public, Budget.of(60))
+        sftp.put(iter([CONTENT]), server, NAME, attempt="a", rename=False)
     assert Watched.agreed == {
         "recv_cipher": "aes128-gcm@openssh.com",
         "send_cipher": "aes128-gcm@openssh.com",
@@ -497,23 +496,23 @@ def test_a_server_that_is_not_there_is_said_not_to_be(aws: Running) -> None:
 COURTESY = 2 * sftp.FAREWELL_SECONDS
 """For the last words to a server that failed us, and for the connection to close."""
 
-HANGS: dict[str, tuple[OperationName, Callable[[Server, Budget, str], object]]] = {
-    "open a file to write": ("open", lambda server, budget, name: putting(server, budget, name, rename=False)),
-    "write": ("write", lambda server, budget, name: putting(server, budget, name, rename=False)),
-    "close": ("close", lambda server, budget, name: putting(server, budget, name, rename=False)),
-    "confirm": ("stat", lambda server, budget, name: putting(server, budget, name, rename=False)),
-    "sweep": ("list", lambda server, budget, name: putting(server, budget, name, rename=True)),
-    "rename": ("rename", lambda server, budget, name: putting(server, budget, name, rename=True)),
-    "list": ("list", lambda server, budget, _: sftp.listing(server, budget)),
-    "ask for a size": ("stat", lambda server, budget, name: sftp.sizes(server, [name], budget)),
-    "open a file to read": ("open", lambda server, budget, name: sftp.fetch(server, name, budget, most=1_000_000)),
-    "read": ("read", lambda server, budget, name: sftp.fetch(server, name, budget, most=1_000_000)),
+HANGS: dict[str, tuple[OperationName, Callable[[Server, str], object]]] = {
+    "open a file to write": ("open", lambda server, name: putting(server, name, rename=False)),
+    "write": ("write", lambda server, name: putting(server, name, rename=False)),
+    "close": ("close", lambda server, name: putting(server, name, rename=False)),
+    "confirm": ("stat", lambda server, name: putting(server, name, rename=False)),
+    "sweep": ("list", lambda server, name: putting(server, name, rename=True)),
+    "rename": ("rename", lambda server, name: putting(server, name, rename=True)),
+    "list": ("list", lambda server, _: sftp.listing(server)),
+    "ask for a size": ("stat", lambda server, name: sftp.sizes(server, [name])),
+    "open a file to read": ("open", lambda server, name: sftp.fetch(server, name, most=1_000_000)),
+    "read": ("read", lambda server, name: sftp.fetch(server, name, most=1_000_000)),
 }
 
 
-def putting(server: Server, budget: Budget, name: str, *, rename: bool) -> Placed:
+def putting(server: Server, name: str, *, rename: bool) -> Placed:
     """Put a file there."""
-    return sftp.put(iter([CONTENT]), server, name, attempt="a1", rename=rename, budget=budget)
+    return sftp.put(iter([CONTENT]), server, name, attempt="a1", rename=rename)
 
 
 def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(aws: Running) -> None:
@@ -528,7 +527,7 @@ def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(aws: Ru
     def ended(case: str) -> tuple[type[BaseException] | None, bool]:
         began = time.monotonic()
         with pytest.raises(PipelineError) as caught:
-            HANGS[case][1](server_of(aws), Budget.of(2), names[case])
+            HANGS[case][1](server_of(aws, 2), names[case])
         return caught.type, time.monotonic() - began < 2 + COURTESY
 
     with ThreadPoolExecutor(len(HANGS)) as pool:
@@ -550,7 +549,7 @@ def test_a_server_that_hangs_at_the_door_ends_within_the_budget(aws: Running, op
 
 def test_a_budget_that_is_over_does_not_connect(aws: Running) -> None:
     with pytest.raises(OutOfTime):
-        sftp.put(iter([CONTENT]), server_of(aws), NAME, attempt="a", rename=False, budget=Budget(0, 1))
+        sftp.put(iter([CONTENT]), server_of(aws, -1), NAME, attempt="a", rename=False)
     assert operations(aws) == []
 
 
@@ -562,7 +561,7 @@ def test_a_listing_names_files_with_their_sizes_and_no_directories(either: Runni
     (either.root / "a.pgp").write_bytes(b"")
     (either.root / "folder").mkdir()
     try:
-        found = sftp.listing(server_of(either), Budget.of(30))
+        found = sftp.listing(server_of(either))
     finally:
         (either.root / "folder").rmdir()
     assert found is not None
@@ -571,30 +570,30 @@ def test_a_listing_names_files_with_their_sizes_and_no_directories(either: Runni
 
 
 def test_a_listing_that_is_closed_to_us_is_none_and_so_are_sizes(closed: Running) -> None:
-    assert sftp.listing(server_of(closed), Budget.of(30)) is None
-    assert sftp.sizes(server_of(closed), ["a.pgp"], Budget.of(30)) is None
+    assert sftp.listing(server_of(closed)) is None
+    assert sftp.sizes(server_of(closed), ["a.pgp"]) is None
 
 
 def test_sizes_are_those_of_the_files_that_are_there(either: Running) -> None:
     (either.root / "a.pgp").write_bytes(b"xyz")
-    found = sftp.sizes(server_of(either), ["a.pgp", "b.pgp"], Budget.of(30))
+    found = sftp.sizes(server_of(either), ["a.pgp", "b.pgp"])
     assert found == {"a.pgp": 3, "b.pgp": None}
 
 
 def test_a_returned_file_is_fetched_whole_unless_it_is_too_large(either: Running) -> None:
     (either.root / "error.txt").write_bytes(CONTENT)
     server = server_of(either)
-    assert sftp.fetch(server, "error.txt", Budget.of(30), most=len(CONTENT)) == CONTENT
+    assert sftp.fetch(server, "error.txt", most=len(CONTENT)) == CONTENT
     with pytest.raises(PartnerRefused, match=r"error\.txt is larger than 299999 bytes"):
-        sftp.fetch(server, "error.txt", Budget.of(30), most=len(CONTENT) - 1)
+        sftp.fetch(server, "error.txt", most=len(CONTENT) - 1)
     with pytest.raises(PartnerRefused, match="SFTPNoSuchFile"):
-        sftp.fetch(server, "none.txt", Budget.of(30), most=10)
+        sftp.fetch(server, "none.txt", most=10)
 
 
 def test_removing_a_file_twice_does_nothing_the_second_time(either: Running) -> None:
     (either.root / "a.pgp").write_bytes(b"x")
     for _ in range(2):
-        sftp.remove(server_of(either), "a.pgp", Budget.of(30))
+        sftp.remove(server_of(either), "a.pgp")
     assert visible(either) == []
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import gc
+import hashlib
 import os
 import threading
 import time
@@ -12,8 +13,6 @@ from itertools import islice
 import google_crc32c
 import pytest
 
-from pipeline import settings
-from pipeline.budget import Budget
 from pipeline.clients import storage
 from pipeline.clients.storage import Bucket
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable, OutOfTime
@@ -29,7 +28,7 @@ def bucket(deployment: InProcessDeployment) -> Bucket:
 
 def within(deployment: InProcessDeployment, seconds: float, name: str = "archive") -> Bucket:
     """The deployment's bucket for so long."""
-    return Bucket(storage.client(settings.from_environment()), f"{deployment.name}-{name}", Budget.of(seconds))
+    return deployment.within(seconds).bucket(f"{deployment.name}-{name}")
 
 
 def chunks(size: int = 1_000_000) -> Iterator[bytes]:
@@ -96,7 +95,9 @@ def test_a_stream_passes_on_unchanged_and_is_stored_whole(bucket: Bucket) -> Non
     assert b"".join(copy.passing(chunks())) == CONTENT
     assert copy.stored is not None
     assert (copy.stored.size, copy.stored.crc32c) == (len(CONTENT), crc32c(CONTENT))
-    assert copy.stored == bucket.stat("a.csv")
+    assert copy.stored is not None
+    assert copy.stored.is_still(bucket.stat("a.csv"))
+    assert copy.stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_an_object_is_there_when_its_stream_has_ended_and_not_before(bucket: Bucket) -> None:
@@ -120,7 +121,9 @@ def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(
     assert bucket.stat("a.csv") is None
     deployment.cloud.end_faults()
     assert list(stream) == []
-    assert copy.stored == bucket.stat("a.csv")
+    assert copy.stored is not None
+    assert copy.stored.is_still(bucket.stat("a.csv"))
+    assert copy.stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
 class Broken(Exception):
@@ -152,7 +155,7 @@ def test_a_name_that_is_taken_is_not_written_to(bucket: Bucket) -> None:
     before = bucket.write("a.csv", [b"first"])
     with pytest.raises(ArchiveUnavailable, match=r"answered 412 for .*/a\.csv"):
         bucket.write("a.csv", [b"second"])
-    assert bucket.stat("a.csv") == before
+    assert before.is_still(bucket.stat("a.csv"))
 
 
 def test_a_name_that_was_taken_meanwhile_is_not_written_to(bucket: Bucket) -> None:
@@ -184,10 +187,10 @@ def test_pieces_are_asked_for_together_and_come_in_order(deployment: InProcessDe
     stored = bucket.write("a.pgp", chunks())
     deployment.break_storage("alt=media", "hang")  # the first to be asked for is the last to come
     pieces = bucket.pieces(stored, 1_000_000)
-    release = threading.Timer(0.5, deployment.cloud.end_faults)
-    release.start()
+    ending = threading.Timer(0.5, deployment.cloud.end_faults)
+    ending.start()
     assert b"".join(pieces) == CONTENT
-    release.join()
+    ending.join()
 
 
 def test_a_reader_who_leaves_early_leaves_no_thread(bucket: Bucket) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline.clients.counts import plain
 from pipeline.contracts.dataset import Column, Total
-from pipeline.deliver.rows import EXAMPLES, Checks, Findings, Violation
+from pipeline.deliver.rows import EXAMPLES, Checks, Findings
 from pipeline.errors import SourceChanged
+from pipeline.records.schema import Violation
 from tests.sample_contract import START, WINDOW, batch, dataset, sample_contract
 
 Row = Mapping[str, object]

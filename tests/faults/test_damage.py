@@ -13,7 +13,7 @@ from localcloud.pubsub.message import Message
 from pipeline.clients.storage import Bucket
 from pipeline.errors import RecordDamaged
 from pipeline.records.schema import Sealed
-from pipeline.records.store import Records
+from pipeline.records.store import Folder
 from pipeline.window import Delivery, Slot
 from tests.faults import proof
 from tests.faults.harness import DATASET, FaultHarness
@@ -123,7 +123,7 @@ def test_every_single_bit_of_a_record_matters(harness: FaultHarness) -> None:
     )
 
     def opened(turned: bytes) -> Sealed | None:
-        return Records(Kept(turned)).read(Delivery(slot, 1), "sealed-1", Sealed)
+        return Folder(Delivery(slot, 1), frozenset({"sealed-1"}), Kept(turned)).sealed(1)
 
     assert opened(content) is not None
     for position in range(len(content) * 8):

@@ -63,7 +63,7 @@ def test_every_event_in_the_table_is_written_somewhere_and_no_other() -> None:
     for path in [repository() / "main.py", *(repository() / "pipeline").rglob("*.py")]:
         names = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
         stages = {
-            f"{stage}.{end}" for stage in re.findall(r'log\.stage\(\s*"(\w+)"', path.read_text()) for end in _ENDS
+            f"{stage}.{end}" for stage in re.findall(r'run\.stage\(\s*"(\w+)"', path.read_text()) for end in _ENDS
         }
         if path.name != "log.py":
             written |= {name for name in names if isinstance(name, str) and name in log.EVENTS} | stages

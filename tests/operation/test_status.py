@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from pipeline.cli.grid import STATES, Cell, cell, grid, troubles, would
 from pipeline.cli.history import History
-from pipeline.records.schema import Archived, Certificate, Compared, Delivered, Plan, PlannedPart, Sealed
+from pipeline.clients.counts import PartCount
+from pipeline.clients.storage import StoredObject
+from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
 from pipeline.window import Slot, Window
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -29,7 +32,7 @@ def _plan(parts: int = 1, rows: int = 7) -> Plan:
         snapshot=NOON,
         rows=rows * parts,
         parts=tuple(
-            PlannedPart(part=part, rows=rows, keys=rows, bytes=9, fingerprint="1", totals={})
+            PartCount(part=part, rows=rows, keys=rows, bytes=9, fingerprint="1", totals={})
             for part in range(1, parts + 1)
         ),
         cause="1",
@@ -37,7 +40,7 @@ def _plan(parts: int = 1, rows: int = 7) -> Plan:
 
 
 def _sealed(part: int = 1) -> Sealed:
-    csv = Archived(name="n", generation=1, size=100, crc32c="", sha256="")
+    csv = StoredObject(name="n", generation=1, size=100, crc32c="", sha256="")
     return Sealed(
         **BASE,
         part=part,
@@ -45,7 +48,7 @@ def _sealed(part: int = 1) -> Sealed:
         file_name="f",
         rows=7,
         csv=csv,
-        sealed=csv.model_copy(update={"size": 60}),
+        sealed=replace(csv, size=60),
         piece_size=1,
         piece_sha256=(),
         recipient="",
@@ -83,7 +86,7 @@ def _certificate(verdict: str, minutes: int = 60) -> Certificate:
         rows_now=7,
         fingerprint_planned="1",
         fingerprint_now="1",
-        change=Compared(added=0, altered=0, moved=0, deleted=0),
+        change=Change(),
         files=(),
         problems=("why",),
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from localcloud.keys import gnupg_home
 from pipeline.budget import Budget
 from pipeline.errors import OutOfTime, SealFailed
-from pipeline.pgp.encrypt import seal
+from pipeline.pgp.encrypt import encrypt
 from pipeline.pgp.home import Gpg
 from pipeline.pgp.keyring import Keyring
 from tests.keyrings import People, busy, open_by_gpg, packets, ring, with_subkeys
@@ -24,12 +24,12 @@ BIG = [os.urandom(700_000) for _ in range(8)]
 
 def sealed(keys: Keyring, chunks: list[bytes], compression: str = "none", extra: tuple[str, ...] = ()) -> bytes:
     """The whole message."""
-    return b"".join(seal(iter(chunks), keys, compression=compression, budget=Budget.of(60), extra=extra))
+    return b"".join(encrypt(iter(chunks), keys, compression=compression, budget=Budget.of(60), extra=extra))
 
 
 def sealing(chunks: Iterator[bytes], keys: Keyring, seconds: float = 60) -> Generator[bytes, None, None]:
     """The message as it comes."""
-    return seal(chunks, keys, compression="none", budget=Budget.of(seconds))
+    return encrypt(chunks, keys, compression="none", budget=Budget.of(seconds))
 
 
 @settings(max_examples=12)

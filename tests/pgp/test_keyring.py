@@ -12,7 +12,7 @@ import pytest
 from localcloud.keys import PgpKey, gnupg_home, pgp_key
 from pipeline.budget import Budget
 from pipeline.errors import CredentialsUnavailable, KeyUnusable
-from pipeline.pgp.encrypt import seal
+from pipeline.pgp.encrypt import encrypt
 from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.pgp.packets import without_recipient
 from pipeline.pgp.reopen import opening
@@ -88,7 +88,7 @@ def test_a_ring_that_was_refused_is_gone_too(who: People, tmp_path: Path, monkey
 
 def test_unsigned_by_setting_asks_for_no_signing_key(who: People) -> None:
     only_theirs = Held({"pgp-partner-key": who.partner.public})
-    with keyring(settings(PGP_SIGN="false"), only_theirs, Budget.of(60)) as keys:
+    with keyring(settings(PGP_SIGN="false"), only_theirs) as keys:
         assert (keys.signing, keys.passphrase) == (None, None)
 
 
@@ -96,7 +96,7 @@ def test_a_key_without_passphrase_needs_no_secret_for_it(who: People) -> None:
     held = secrets(who, signing=who.stranger.private)
     del held["pgp-signing-passphrase"]
     unprotected = settings().model_copy(update={"signing_passphrase_secret": ""})
-    with keyring(unprotected, Held(held), Budget.of(60)) as keys:
+    with keyring(unprotected, Held(held)) as keys:
         assert keys.signing is not None
         assert keys.signing.fingerprint == who.stranger.fingerprint
 
@@ -178,7 +178,7 @@ def test_a_wrong_passphrase_is_noticed_before_a_row_is_read(who: People) -> None
 
 def test_a_missing_passphrase_is_noticed_before_a_row_is_read(who: People) -> None:
     without = settings().model_copy(update={"signing_passphrase_secret": ""})
-    with refused("does not sign"), keyring(without, Held(secrets(who)), Budget.of(60)):
+    with refused("does not sign"), keyring(without, Held(secrets(who))):
         pass
 
 
@@ -197,7 +197,7 @@ def test_two_keys_in_a_secret_are_one_too_many(who: People, secret: str) -> None
         SIGNING: who.signer.private + who.stranger.private,
     }
     held = Held({**secrets(who), secret: both[secret]})
-    with refused("must hold one PGP key; gpg finds 2 in it"), keyring(settings(), held, Budget.of(60)):
+    with refused("must hold one PGP key; gpg finds 2 in it"), keyring(settings(), held):
         pass
 
 
@@ -208,7 +208,7 @@ def test_two_keys_in_a_secret_are_one_too_many(who: People, secret: str) -> None
 @pytest.mark.parametrize("secret", [PARTNER, SIGNING])
 def test_what_is_no_key_is_said_to_be_none(who: People, secret: str, value: bytes) -> None:
     held = Held({**secrets(who), secret: value})
-    with refused("must hold one PGP key; gpg finds 0 in it"), keyring(settings(), held, Budget.of(60)):
+    with refused("must hold one PGP key; gpg finds 0 in it"), keyring(settings(), held):
         pass
 
 
@@ -265,7 +265,7 @@ def delivered(
     """What the partner opens of a message that was sealed with these secrets and opened again."""
     budget = Budget.of(60)
     with ring(who, partner=partner, signing=signing, passphrase=passphrase) as keys, opening(keys, budget) as opener:
-        sealed = seal(iter([b"a,b"]), keys, compression="none", budget=budget, extra=(opener.recipient,))
+        sealed = encrypt(iter([b"a,b"]), keys, compression="none", budget=budget, extra=(opener.recipient,))
         message = b"".join(without_recipient(opener.watching(sealed), opener.key_ids))
         assert opener.plaintext(keys.signing.signers if keys.signing else ()).size == 3
     return open_by_gpg(who, message)

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from localcloud.keys import gnupg_home
 from pipeline.budget import Budget
 from pipeline.errors import OpenedDiffers, OutOfTime, SealFailed
-from pipeline.pgp.encrypt import seal
+from pipeline.pgp.encrypt import encrypt
 from pipeline.pgp.home import Gpg
 from pipeline.pgp.keyring import Keyring
 from pipeline.pgp.packets import without_recipient
-from pipeline.pgp.reopen import Opener, Plaintext, opening
+from pipeline.pgp.reopen import Opener, opening
+from pipeline.records.schema import Opened
 from tests.keyrings import People, busy, gpg, open_by_gpg, packets, processes, ring, with_subkeys
 
 CONTENT = b"id,text\r\n" + b"".join(b"k%d,value of a row\r\n" % number for number in range(20_000))
@@ -39,10 +40,10 @@ def signers(keys: Keyring) -> tuple[str, ...]:
 def message(keys: Keyring, opener: Opener, content: bytes = CONTENT, compression: str = "none") -> bytes:
     """The content sealed to the partner and to the opener."""
     budget = Budget.of(60)
-    return b"".join(seal(iter([content]), keys, compression=compression, budget=budget, extra=(opener.recipient,)))
+    return b"".join(encrypt(iter([content]), keys, compression=compression, budget=budget, extra=(opener.recipient,)))
 
 
-def verdict(opener: Opener, chunks: Iterator[bytes] | list[bytes], expected: tuple[str, ...]) -> Plaintext:
+def verdict(opener: Opener, chunks: Iterator[bytes] | list[bytes], expected: tuple[str, ...]) -> Opened:
     """What the opener makes of a stream that passes it as the pipeline's does."""
     stream = without_recipient(opener.watching(chunks), opener.key_ids)
     with closing(stream):
@@ -56,7 +57,7 @@ def verdict(opener: Opener, chunks: Iterator[bytes] | list[bytes], expected: tup
 def test_a_whole_message_opens_to_what_went_in_signed_by_us(who: People, content: bytes, compression: str) -> None:
     with ring(who) as keys, opening(keys, Budget.of(60)) as opener:
         found = verdict(opener, [message(keys, opener, content, compression)], signers(keys))
-    assert found == Plaintext(hashlib.sha256(content).hexdigest(), len(content), who.signer.fingerprint)
+    assert found == Opened(hashlib.sha256(content).hexdigest(), len(content), who.signer.fingerprint)
 
 
 @pytest.mark.parametrize("size", [1000, 100_000, 10_000_000])
@@ -170,7 +171,7 @@ def test_a_damaged_stream_is_caught(who: People, keys: Keyring, opener: Opener, 
 
 
 def test_a_message_to_the_partner_alone_is_one_that_we_cannot_open(who: People, keys: Keyring, opener: Opener) -> None:
-    alone = seal(iter([CONTENT]), keys, compression="none", budget=Budget.of(60))
+    alone = encrypt(iter([CONTENT]), keys, compression="none", budget=Budget.of(60))
     for _ in opener.watching(alone):
         pass
     with pytest.raises(OpenedDiffers, match="gpg does not open the sealed file as the partner would: not decrypted"):
