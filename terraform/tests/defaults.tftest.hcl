@@ -46,24 +46,32 @@ variables {
 }
 
 run "the_function_retries_and_stops_itself_in_time" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   assert {
-    condition     = google_cloudfunctions2_function.share.event_trigger[0].retry_policy == "RETRY_POLICY_RETRY"
-    error_message = "The trigger does not retry: a message that failed once is lost."
+    condition     = length(google_cloudfunctions2_function.share.event_trigger) == 0 && google_pubsub_subscription.messages.topic == google_pubsub_topic.messages.id
+    error_message = "The function is not called by the subscription of the topic that Scheduler and operators publish to."
   }
   assert {
-    condition     = google_cloudfunctions2_function.share.event_trigger[0].pubsub_topic == google_pubsub_topic.messages.id
-    error_message = "The trigger listens to another topic than the one that Scheduler and operators publish to."
+    condition     = google_pubsub_subscription.messages.message_retention_duration == "604800s" && google_pubsub_subscription.messages.expiration_policy[0].ttl == ""
+    error_message = "A message that fails for long is lost within a week, or the subscription expires."
+  }
+  assert {
+    condition     = google_pubsub_subscription.messages.ack_deadline_seconds == 600 && google_pubsub_subscription.messages.retry_policy[0].maximum_backoff == "600s"
+    error_message = "A message is delivered again while it is carried out, or is not tried again within ten minutes."
   }
 
   assert {
     condition     = google_cloudfunctions2_function.share.service_config[0].timeout_seconds == 540
-    error_message = "The timeout is not the 540 s that an event-driven function may take."
+    error_message = "The timeout is not the 540 s that the pipeline is made for."
   }
   assert {
-    condition     = tonumber(google_cloudfunctions2_function.share.service_config[0].environment_variables["TIME_BUDGET_SECONDS"]) <= 540 - 30
-    error_message = "The time budget leaves less than 30 s to abort cleanly."
+    condition     = tonumber(google_cloudfunctions2_function.share.service_config[0].environment_variables["TIME_BUDGET_SECONDS"]) <= 540 - 90
+    error_message = "The time budget leaves less than 90 s to start and to abort cleanly."
   }
   assert {
     condition     = google_cloudfunctions2_function.share.service_config[0].max_instance_request_concurrency == 1
@@ -83,6 +91,10 @@ run "the_function_retries_and_stops_itself_in_time" {
 }
 
 run "nobody_may_do_more_than_needed" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   assert {
@@ -94,8 +106,8 @@ run "nobody_may_do_more_than_needed" {
     error_message = "Somebody else than the trigger's account may call the function."
   }
   assert {
-    condition     = google_cloudfunctions2_function.share.event_trigger[0].service_account_email != google_cloudfunctions2_function.share.service_config[0].service_account_email
-    error_message = "The trigger runs as the function: the account that may call it could read the data."
+    condition     = google_pubsub_subscription.messages.push_config[0].oidc_token[0].service_account_email != google_cloudfunctions2_function.share.service_config[0].service_account_email
+    error_message = "Messages are pushed as the function: the account that may call it could read the data."
   }
 
   assert {
@@ -138,6 +150,10 @@ run "nobody_may_do_more_than_needed" {
 }
 
 run "the_environment_is_what_the_settings_read" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   assert {
@@ -150,6 +166,10 @@ run "the_environment_is_what_the_settings_read" {
 }
 
 run "every_event_that_the_code_alerts_has_a_policy" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   assert {
@@ -160,14 +180,14 @@ run "every_event_that_the_code_alerts_has_a_policy" {
   }
   assert {
     condition     = alltrue([for event in keys(google_monitoring_alert_policy.event) : strcontains(google_logging_metric.event[event].filter, "jsonPayload.event=(\"${event}\")")])
-    error_message = "A policy watches a metric of another event."
+    error_message = "A metric counts another event."
   }
   assert {
     condition     = alltrue([for policy in google_monitoring_alert_policy.event : length(policy.notification_channels) > 0 && policy.enabled != false])
     error_message = "A policy tells nobody."
   }
   assert {
-    condition     = alltrue([for event in ["run.failed", "source.late"] : google_monitoring_alert_policy.event[event].conditions[0].condition_threshold[0].duration == "3600s"])
+    condition     = alltrue([for event in ["run.failed", "source.late"] : google_monitoring_alert_policy.event[event].conditions[0].condition_prometheus_query_language[0].duration == "3600s"])
     error_message = "What is retried by itself is told before it has lasted for an hour."
   }
   assert {
@@ -177,6 +197,10 @@ run "every_event_that_the_code_alerts_has_a_policy" {
 }
 
 run "nothing_is_public_and_nothing_is_lost" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   assert {

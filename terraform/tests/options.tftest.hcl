@@ -16,6 +16,10 @@ variables {
 }
 
 run "returns_a_key_of_ours_and_a_locked_archive" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   variables {
@@ -34,7 +38,7 @@ run "returns_a_key_of_ours_and_a_locked_archive" {
       name => google_cloudfunctions2_function.share.service_config[0].environment_variables[name]
       } == {
       RETURNS_HOST       = "returns.partner.example", RETURNS_PORT = "2223", RETURNS_USER = "acme", RETURNS_ERROR_PATTERN = "(?i)reject"
-      RETURNS_KEY_SECRET = "returns-key", RETURNS_HOST_KEYS_SECRET = "returns-host-keys"
+      RETURNS_KEY_SECRET = "amazon-pspp-returns-key", RETURNS_HOST_KEYS_SECRET = "amazon-pspp-returns-host-keys"
     }
     error_message = "The function does not hear of the returns server."
   }
@@ -48,8 +52,12 @@ run "returns_a_key_of_ours_and_a_locked_archive" {
     error_message = "A bucket is not encrypted with the key that was named."
   }
   assert {
-    condition     = google_kms_crypto_key_iam_member.objects[0].crypto_key_id == var.kms_key
-    error_message = "Cloud Storage may not use the key, so that nothing could be written."
+    condition     = alltrue([for topic in [google_pubsub_topic.messages, google_pubsub_topic.rejected, google_pubsub_topic.rotation] : topic.kms_key_name == var.kms_key]) && google_cloudfunctions2_function.share.kms_key_name == var.kms_key && google_artifact_registry_repository.images.kms_key_name == var.kms_key
+    error_message = "A topic, the function or its images are not encrypted with the key that was named."
+  }
+  assert {
+    condition     = toset(keys(google_kms_crypto_key_iam_member.this)) == toset(["artifactregistry", "cloudfunctions", "pubsub", "run", "storage"])
+    error_message = "A service may not use the key, so that nothing could be written there."
   }
 
   assert {
@@ -63,6 +71,10 @@ run "returns_a_key_of_ours_and_a_locked_archive" {
 }
 
 run "people_get_what_their_work_needs_and_a_new_project_its_dataset_and_budget" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   variables {
@@ -112,6 +124,10 @@ run "people_get_what_their_work_needs_and_a_new_project_its_dataset_and_budget" 
 }
 
 run "without_a_network_nothing_of_it_is_made" {
+  module {
+    source = "./module"
+  }
+
   command = plan
 
   variables {

@@ -16,6 +16,10 @@ variables {
 }
 
 run "values_that_cannot_work_are_refused_before_anything_is_planned" {
+  module {
+    source = "./module"
+  }
+
   command = plan
   expect_failures = [
     var.region, var.warehouse, var.partner, var.pgp, var.limits, var.schedules,
@@ -27,7 +31,7 @@ run "values_that_cannot_work_are_refused_before_anything_is_planned" {
     warehouse = { dataset = "acme.amazon_pspp" }                      # with its project
     partner   = { host = "sftp://partner.example/in", user = "acme" } # a URL
     pgp       = { compression = "lzma:9" }                            # unknown
-    limits    = { max_part_rows = 0.5 }                               # half a row
+    limits    = { max_part_rows = 0.5, max_message_age_hours = 200 }  # half a row; older than Pub/Sub keeps
     schedules = { deliver = "0 5 * * * *" }                           # with seconds
     archive   = { retention_days = 365, delete_after_days = 30 }      # deleted before it may be
     network   = { subnet = "10.90.0.0/28" }                           # too small for direct egress
@@ -38,12 +42,18 @@ run "values_that_cannot_work_are_refused_before_anything_is_planned" {
 }
 
 run "values_that_contradict_each_other_are_refused" {
+  module {
+    source = "./module"
+  }
+
   command         = plan
-  expect_failures = [var.warehouse, var.partner, var.archive]
+  expect_failures = [var.warehouse, var.partner, var.archive, var.kms_key, var.contracts]
 
   variables {
-    warehouse = { dataset = "amazon_pspp", project = "acme-warehouse", create = true } # ours and another project's
-    partner   = { host = "sftp.partner.example", user = "acme", publish = "copy" }     # unknown
-    archive   = { nearline_days = 90, coldline_days = 30 }                             # warmer with age
+    warehouse = { dataset = "amazon_pspp", project = "acme-warehouse", create = true }  # ours and another project's
+    partner   = { host = "sftp.partner.example", user = "acme", publish = "copy" }      # unknown
+    archive   = { nearline_days = 90, coldline_days = 30 }                              # warmer with age
+    kms_key   = "projects/acme-keys/locations/europe/keyRings/share/cryptoKeys/objects" # not the region's
+    contracts = "terraform/tests/mocks"                                                 # no contract in it
   }
 }

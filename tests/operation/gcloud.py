@@ -41,6 +41,9 @@ def gcloud(deployment: LocalDeployment, words: list[str], directory: Path) -> st
             return "\n".join(
                 str(one.message.data) for one in deployment.cloud.subscriber.pull(request=request).received_messages
             )
+        case ["logging", "read", *rest]:
+            given = _read(rest, "filter", "--freshness", "--limit")
+            return f"(no log here: {given.filter})"
     raise ValueError(f"gcloud does not know: {' '.join(words)}")
 
 

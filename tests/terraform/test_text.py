@@ -9,8 +9,10 @@ from typing import Final
 from pipeline.log import ALERTS
 from pipeline.settings import Settings
 
+from . import tables
+
 FOLDER: Final = Path(__file__).parents[2] / "terraform"
-TEXTS: Final = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.tf")}
+TEXTS: Final = {path.name: path.read_text(encoding="utf-8") for path in (FOLDER / "module").glob("*.tf")}
 README: Final = (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -44,10 +46,34 @@ def test_the_example_fills_in_five_values_and_every_variable_that_has_no_default
     assert len(re.findall(r'"[^"]+"', example)) == 5
 
 
-def test_the_readme_explains_every_variable_and_every_output() -> None:
-    named = re.findall(r'^(?:variable|output) "(\w+)"', "\n".join(TEXTS.values()), re.M)
-    assert len(named) > 20
-    assert [name for name in named if f"`{name}`" not in README] == []
+def test_the_readmes_tables_are_those_of_the_configuration() -> None:
+    assert tables.put_in(README) == README
+
+
+def test_every_variable_and_every_attribute_says_what_it_means() -> None:
+    rows = re.findall(r"^\| `([\w.]+)` \| .* \| (.*) \|$", tables.variables(), re.M)
+    assert len(rows) > 70
+    assert [name for name, meaning in rows if len(meaning) < 8] == []
+
+
+def test_the_root_hands_every_variable_to_the_module_and_every_output_out() -> None:
+    declared = re.findall(r'^variable "(\w+)"', "\n".join(TEXTS.values()), re.M)
+    handed = re.findall(r"^  (\w+) += var\.\1$", (FOLDER / "main.tf").read_text(encoding="utf-8"), re.M)
+    assert sorted(handed) == sorted(declared)
+    for name in ("variables.tf", "variables_keeping.tf"):
+        assert (FOLDER / name).read_text(encoding="utf-8") == TEXTS[name]
+    outputs = re.findall(r'^output "(\w+)" \{\n.*\n  value +=', TEXTS["outputs.tf"], re.M)
+    assert re.findall(r"= module\.share\.(\w+)$", (FOLDER / "outputs.tf").read_text(encoding="utf-8"), re.M) == outputs
+
+
+def test_dbt_and_terraform_put_the_dataset_in_one_place_by_default() -> None:
+    (region,) = re.findall(r'^variable "region" \{\n.*\n.*\n  default += "(.*)"', TEXTS["variables.tf"], re.M)
+    profiles = (FOLDER.parent / "dbt" / "profiles.yml").read_text(encoding="utf-8")
+    assert f"env_var('BIGQUERY_LOCATION', '{region}')" in profiles
+
+
+def test_the_lock_file_is_not_ignored() -> None:
+    assert ".terraform.lock.hcl" not in (FOLDER.parent / ".gitignore").read_text(encoding="utf-8")
 
 
 def test_every_exception_from_checkov_has_a_reason() -> None:

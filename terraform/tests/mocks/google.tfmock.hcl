@@ -18,6 +18,12 @@ mock_resource "google_pubsub_topic" {
   }
 }
 
+mock_resource "google_pubsub_subscription" {
+  defaults = {
+    id = "projects/acme-data-share/subscriptions/mocked"
+  }
+}
+
 mock_resource "google_monitoring_notification_channel" {
   defaults = {
     name = "projects/acme-data-share/notificationChannels/1"
@@ -33,6 +39,7 @@ mock_resource "google_compute_address" {
 mock_resource "google_service_account" {
   defaults = {
     id     = "projects/acme-data-share/serviceAccounts/mocked@acme-data-share.iam.gserviceaccount.com"
+    name   = "projects/acme-data-share/serviceAccounts/mocked@acme-data-share.iam.gserviceaccount.com"
     email  = "mocked@acme-data-share.iam.gserviceaccount.com"
     member = "serviceAccount:mocked@acme-data-share.iam.gserviceaccount.com"
   }

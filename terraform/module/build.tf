@@ -1,6 +1,7 @@
 # What builds the function's image, and where the image is kept.
 
 resource "google_service_account" "build" {
+  project      = var.project
   account_id   = "${var.name}-build"
   display_name = "${var.name}: builds the function"
 
@@ -8,11 +9,14 @@ resource "google_service_account" "build" {
 }
 
 resource "google_artifact_registry_repository" "images" {
-  #checkov:skip=CKV_GCP_84:Images hold the function's source and its packages, no data and no secret; Google's encryption is enough.
+  #checkov:skip=CKV_GCP_84:Images hold no data and no secret; a key is used where kms_key names one.
+  project       = var.project
+  labels        = local.labels
   repository_id = "${var.name}-images"
   description   = "Images of the function, made by Cloud Build."
   location      = var.region
   format        = "DOCKER"
+  kms_key_name  = var.kms_key # the function asks for the same key in both places
 
   cleanup_policies {
     id     = "keep-latest"
@@ -29,10 +33,11 @@ resource "google_artifact_registry_repository" "images" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [google_project_service.this, time_sleep.key]
 }
 
 resource "google_artifact_registry_repository_iam_member" "images_from_build" {
+  project    = var.project
   repository = google_artifact_registry_repository.images.name
   location   = google_artifact_registry_repository.images.location
   role       = "roles/artifactregistry.writer"

@@ -1,23 +1,29 @@
 # Messages that can never succeed, with the reason. They wait for a person: 31 days, the longest that Pub/Sub keeps.
 
 resource "google_pubsub_topic" "rejected" {
-  #checkov:skip=CKV_GCP_83:Messages name hours and datasets, never rows, so that Google's encryption is enough.
-  name = "${var.name}-rejected"
+  #checkov:skip=CKV_GCP_83:Messages name hours and datasets, never rows; a key is used where kms_key names one.
+  project      = var.project
+  labels       = local.labels
+  name         = "${var.name}-rejected"
+  kms_key_name = var.kms_key
 
   message_storage_policy {
     allowed_persistence_regions = [var.region]
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [google_project_service.this, time_sleep.key]
 }
 
 resource "google_pubsub_topic_iam_member" "rejected_from_function" {
-  topic  = google_pubsub_topic.rejected.name
-  role   = "roles/pubsub.publisher"
-  member = google_service_account.function.member
+  project = var.project
+  topic   = google_pubsub_topic.rejected.name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.function.member
 }
 
 resource "google_pubsub_subscription" "rejected" {
+  project                    = var.project
+  labels                     = local.labels
   name                       = "${var.name}-rejected"
   topic                      = google_pubsub_topic.rejected.id
   message_retention_duration = "${31 * 24 * 3600}s"
@@ -30,14 +36,16 @@ resource "google_pubsub_subscription" "rejected" {
 }
 
 resource "google_pubsub_subscription_iam_member" "rejected_to_operators" {
-  for_each = var.people.operators
+  for_each = local.operators
 
+  project      = var.project
   subscription = google_pubsub_subscription.rejected.name
   role         = "roles/pubsub.subscriber"
   member       = each.value
 }
 
 resource "google_monitoring_alert_policy" "rejected_unread" {
+  project               = var.project
   display_name          = "${var.name}: rejected messages are about to be lost"
   severity              = "WARNING"
   combiner              = "OR"
@@ -57,8 +65,12 @@ resource "google_monitoring_alert_policy" "rejected_unread" {
     }
   }
 
+  alert_strategy {
+    auto_close = local.auto_close
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "Nobody took it off the subscription, and Pub/Sub keeps it for 31 days. Read, mend and republish it: `${local.commands.read_rejected}`. ${local.runbook["message.rejected"].text}"
+    content   = "Nobody took it off the subscription, and Pub/Sub keeps it for 31 days. Read, fix and republish it: `${local.commands.read_rejected}`. ${local.runbook["message.rejected"].text}"
   }
 }

@@ -1,20 +1,29 @@
-# Who is told, and of what.
+# Who is told, and of what. Conditions are in PromQL without validation of the metric: Monitoring learns of a new
+# log-based metric late, and refuses any other condition on it until then.
 
 locals {
   channels = concat([for channel in google_monitoring_notification_channel.email : channel.name], var.alerting.channels)
 
+  # The shortest that there is. Most alerts are about an event, which is over at once: the incident must be closed when
+  # the next one comes, or nobody hears of that.
+  auto_close = "1800s"
+
   # Every alert leads to its section of RUNBOOK.md.
   runbook = {
-    for event in concat(keys(local.alerts), ["nothing.certified", "secret.read"]) : event => {
+    for event in concat(keys(local.alerts), keys(local.audited), ["nothing.certified", "messages.waiting"]) : event => {
       url  = var.alerting.runbook_url == null ? null : "${trimsuffix(var.alerting.runbook_url, "/")}/RUNBOOK.md#${replace(event, ".", "-")}"
       text = "What to do: RUNBOOK.md, section ${event}."
     }
   }
+
+  # An incident for each of these: a second window, key or message is never part of the first one's incident.
+  incident_labels = "dataset, window, key, message_id"
 }
 
 resource "google_monitoring_notification_channel" "email" {
   for_each = toset(var.alerting.emails)
 
+  project      = var.project
   display_name = "${var.name}: ${each.value}"
   type         = "email"
   labels       = { email_address = each.value }
@@ -22,19 +31,10 @@ resource "google_monitoring_notification_channel" "email" {
   depends_on = [google_project_service.this]
 }
 
-# Monitoring refuses a policy on a metric that it does not know yet, and takes a while to know one.
-resource "time_sleep" "metrics" {
-  create_duration = "60s"
-
-  # Again, whenever there are others.
-  triggers = {
-    metrics = join(" ", concat(keys(google_logging_metric.event), keys(google_logging_metric.figure), [google_logging_metric.secret_read.name]))
-  }
-}
-
 resource "google_monitoring_alert_policy" "event" {
   for_each = local.alerts
 
+  project               = var.project
   display_name          = "${var.name}: ${each.key}"
   severity              = each.value.severity
   combiner              = "OR"
@@ -43,27 +43,18 @@ resource "google_monitoring_alert_policy" "event" {
 
   conditions {
     display_name = each.value.what
-    condition_threshold {
-      filter          = "resource.type=\"cloud_run_revision\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.event[each.key].name}\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = 0
-      duration        = "${each.value.lasting}s"
 
-      # Where it has to last, silence means that it is over.
-      evaluation_missing_data = each.value.lasting == 0 ? null : "EVALUATION_MISSING_DATA_INACTIVE"
-
-      # A failing message comes back after at most 600 s of backoff and 540 s of work: 20 minutes see every attempt.
-      aggregations {
-        alignment_period     = each.value.lasting == 0 ? "300s" : "1200s"
-        per_series_aligner   = "ALIGN_DELTA"
-        cross_series_reducer = "REDUCE_SUM"
-        group_by_fields      = each.value.lasting == 0 ? ["metric.label.dataset", "metric.label.code"] : ["metric.label.dataset"]
-      }
+    # A failing message comes back after at most 600 s of backoff and 540 s of work: 20 minutes see every attempt.
+    condition_prometheus_query_language {
+      query                     = "sum by (${local.incident_labels}) (increase(${local.promql[google_logging_metric.event[each.key].name]}{monitored_resource=\"cloud_run_revision\"}[${each.value.lasting == 0 ? 10 : 20}m])) > 0"
+      duration                  = "${max(60, each.value.lasting)}s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true
     }
   }
 
   alert_strategy {
-    auto_close = "${24 * 3600}s"
+    auto_close = local.auto_close
     notification_channel_strategy {
       notification_channel_names = local.channels
       renotify_interval          = "${var.alerting.renotify_hours * 3600}s"
@@ -82,12 +73,11 @@ resource "google_monitoring_alert_policy" "event" {
       }
     }
   }
-
-  depends_on = [time_sleep.metrics]
 }
 
 # The one that speaks when everything else is silent: no schedule, no instance, no certificate.
 resource "google_monitoring_alert_policy" "nothing_certified" {
+  project               = var.project
   display_name          = "${var.name}: nothing was certified for ${var.alerting.certified_within_hours} hours"
   severity              = "CRITICAL"
   combiner              = "OR"
@@ -96,9 +86,10 @@ resource "google_monitoring_alert_policy" "nothing_certified" {
   conditions {
     display_name = "No window.certified and no window.empty for ${var.alerting.certified_within_hours} hours"
 
-    # An hour without one, for the other hours; absent_over_time also speaks where there never was one.
+    # An hour without one, for the other hours. vector(0) speaks where there never was one, and without labels like the
+    # sum before it: one series, whose clock does not begin again when the other takes over.
     condition_prometheus_query_language {
-      query                     = "absent_over_time(${local.promql_settled}[1h]) or sum(increase(${local.promql_settled}[1h])) < 1"
+      query                     = "(sum(increase(${local.promql_settled}[1h])) or vector(0)) < 1"
       duration                  = "${(var.alerting.certified_within_hours - 1) * 3600}s"
       evaluation_interval       = "300s"
       disable_metric_validation = true
@@ -106,7 +97,7 @@ resource "google_monitoring_alert_policy" "nothing_certified" {
   }
 
   alert_strategy {
-    auto_close = "${24 * 3600}s"
+    auto_close = local.auto_close
     notification_channel_strategy {
       notification_channel_names = local.channels
       renotify_interval          = "${var.alerting.renotify_hours * 3600}s"
@@ -125,6 +116,4 @@ resource "google_monitoring_alert_policy" "nothing_certified" {
       }
     }
   }
-
-  depends_on = [time_sleep.metrics]
 }

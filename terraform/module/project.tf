@@ -12,8 +12,8 @@ locals {
       "cloudfunctions.googleapis.com",
       "cloudresourcemanager.googleapis.com",
       "cloudscheduler.googleapis.com",
-      "eventarc.googleapis.com",
       "iam.googleapis.com",
+      "iamcredentials.googleapis.com",
       "logging.googleapis.com",
       "monitoring.googleapis.com",
       "pubsub.googleapis.com",
@@ -28,11 +28,19 @@ locals {
 
   # Named by the rule of https://cloud.google.com/iam/docs/service-agents.
   service_agents = {
-    for service in ["cloudscheduler", "eventarc", "pubsub", "secretmanager"] :
-    service => "serviceAccount:service-${data.google_project.this.number}@gcp-sa-${service}.iam.gserviceaccount.com"
+    for service, domain in {
+      artifactregistry = "gcp-sa-artifactregistry"
+      cloudfunctions   = "gcf-admin-robot"
+      cloudscheduler   = "gcp-sa-cloudscheduler"
+      pubsub           = "gcp-sa-pubsub"
+      run              = "serverless-robot-prod"
+      secretmanager    = "gcp-sa-secretmanager"
+    } : service => "serviceAccount:service-${data.google_project.this.number}@${domain}.iam.gserviceaccount.com"
   }
 }
 
+# No depends_on here, or on any other data source: Terraform would read it at every apply that changes a service, and
+# everything that is named after the project's number would be unknown in that plan.
 data "google_project" "this" {
   project_id = var.project
 }
@@ -41,6 +49,7 @@ data "google_project" "this" {
 resource "google_project_service" "this" {
   for_each = local.services
 
+  project            = var.project
   service            = each.value
   disable_on_destroy = false
 }
@@ -50,5 +59,6 @@ resource "google_project_service_identity" "this" {
   provider = google-beta
   for_each = local.service_agents
 
+  project = var.project
   service = google_project_service.this["${each.key}.googleapis.com"].service
 }

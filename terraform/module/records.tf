@@ -1,7 +1,9 @@
 # Records: plans, proofs and certificates, small JSON objects that are created once and never changed.
 
 resource "google_storage_bucket" "records" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record every write and delete (secret_access.tf); access logs would be one more bucket to guard.
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record every write and delete (audit.tf); access logs would be one more bucket to guard.
+  project                     = var.project
+  labels                      = local.labels
   name                        = "${var.project}-${var.name}-records"
   location                    = var.region
   storage_class               = "STANDARD"
@@ -19,9 +21,9 @@ resource "google_storage_bucket" "records" {
   }
 
   dynamic "encryption" {
-    for_each = google_kms_crypto_key_iam_member.objects
+    for_each = compact([var.kms_key])
     content {
-      default_kms_key_name = encryption.value.crypto_key_id
+      default_kms_key_name = encryption.value
     }
   }
 
@@ -29,7 +31,7 @@ resource "google_storage_bucket" "records" {
     prevent_destroy = true
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [google_project_service.this, time_sleep.key]
 }
 
 resource "google_storage_bucket_iam_member" "records_to_function" {
@@ -41,7 +43,7 @@ resource "google_storage_bucket_iam_member" "records_to_function" {
 }
 
 resource "google_storage_bucket_iam_member" "records_to_readers" {
-  for_each = setunion(var.people.operators, var.people.auditors)
+  for_each = setunion(local.operators, var.people.auditors)
 
   bucket = google_storage_bucket.records.name
   role   = "roles/storage.objectViewer"

@@ -4,8 +4,10 @@ resource "google_bigquery_dataset" "warehouse" {
   #checkov:skip=CKV_GCP_81:Made only where none exists yet; its owner chooses the key of the tables.
   count = var.warehouse.create ? 1 : 0
 
+  project               = var.project
+  labels                = local.labels
   dataset_id            = var.warehouse.dataset
-  location              = var.region
+  location              = coalesce(var.warehouse.location, var.region)
   description           = "Datasets shared with the partner, and their watermark; filled by dbt."
   max_time_travel_hours = "168"
 

@@ -1,33 +1,45 @@
 # The function's source: main.py, requirements.txt and pipeline/, and nothing else of the repository.
 
 locals {
-  root = "${path.module}/.."
+  root = "${path.module}/../.."
 
-  source_files = sort(concat(
-    ["main.py", "requirements.txt"],
-    [for file in fileset(local.root, "pipeline/**") : file if length(regexall("(^|/)(__pycache__/|\\.)|\\.pyc$", file)) == 0],
-  ))
+  # The contracts of this deployment take the place of those in pipeline/contracts/.
+  contracts = var.contracts == null ? null : startswith(var.contracts, "/") ? var.contracts : "${local.root}/${var.contracts}"
+
+  source_files = merge(
+    { for file in ["main.py", "requirements.txt"] : file => "${local.root}/${file}" },
+    {
+      for file in fileset(local.root, "pipeline/**") : file => "${local.root}/${file}"
+      if length(regexall("(^|/)(__pycache__/|\\.)|\\.pyc$", file)) == 0
+      && !(var.contracts != null && can(regex("^pipeline/contracts/[^/]+\\.yaml$", file)))
+    },
+    var.contracts == null ? {} : {
+      for file in fileset(local.contracts, "*.yaml") : "pipeline/contracts/${file}" => "${local.contracts}/${file}"
+    },
+  )
 
   # Of names and contents, not of the zip file: the same source has the same hash whatever packed it.
-  source_hash = sha256(join("\n", [for file in local.source_files : "${filesha256("${local.root}/${file}")} ${file}"]))
+  source_hash = sha256(join("\n", [for name, file in local.source_files : "${filesha256(file)} ${name}"]))
 }
 
 data "archive_file" "source" {
   type             = "zip"
-  output_path      = "${path.module}/build/source-${local.source_hash}.zip"
+  output_path      = "${path.module}/build/${var.name}-${local.source_hash}.zip"
   output_file_mode = "0644"
 
   dynamic "source" {
-    for_each = toset(local.source_files)
+    for_each = local.source_files
     content {
-      filename = source.value
-      content  = file("${local.root}/${source.value}")
+      filename = source.key
+      content  = file(source.value)
     }
   }
 }
 
 resource "google_storage_bucket" "source" {
   #checkov:skip=CKV_GCP_62:Holds the function's public source and no data.
+  project                     = var.project
+  labels                      = local.labels
   name                        = "${var.project}-${var.name}-source"
   location                    = var.region
   uniform_bucket_level_access = true

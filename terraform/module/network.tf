@@ -14,6 +14,7 @@ locals {
 resource "google_compute_network" "this" {
   count = local.networks
 
+  project                 = var.project
   name                    = "${var.name}-network"
   auto_create_subnetworks = false
 
@@ -23,6 +24,7 @@ resource "google_compute_network" "this" {
 resource "google_compute_subnetwork" "this" {
   count = local.networks
 
+  project                  = var.project
   name                     = "${var.name}-function"
   network                  = google_compute_network.this[0].id
   region                   = var.region
@@ -39,8 +41,15 @@ resource "google_compute_subnetwork" "this" {
 resource "google_compute_address" "outgoing" {
   count = local.networks
 
-  name   = "${var.name}-outgoing"
-  region = var.region
+  project = var.project
+  labels  = local.labels
+  name    = "${var.name}-outgoing"
+  region  = var.region
+
+  # It is on the partner's allow list: a new one is another, and the partner takes days to let it in.
+  lifecycle {
+    prevent_destroy = true
+  }
 
   depends_on = [google_project_service.this]
 }
@@ -48,6 +57,7 @@ resource "google_compute_address" "outgoing" {
 resource "google_compute_router" "this" {
   count = local.networks
 
+  project = var.project
   name    = "${var.name}-router"
   region  = var.region
   network = google_compute_network.this[0].id
@@ -56,6 +66,7 @@ resource "google_compute_router" "this" {
 resource "google_compute_router_nat" "this" {
   count = local.networks
 
+  project                            = var.project
   name                               = "${var.name}-nat"
   region                             = var.region
   router                             = google_compute_router.this[0].name
@@ -77,6 +88,7 @@ resource "google_compute_router_nat" "this" {
 resource "google_compute_firewall" "to_partner" {
   count = local.networks
 
+  project            = var.project
   name               = "${var.name}-to-partner"
   network            = google_compute_network.this[0].id
   direction          = "EGRESS"
@@ -87,15 +99,12 @@ resource "google_compute_firewall" "to_partner" {
     protocol = "tcp"
     ports    = local.partner_ports
   }
-
-  log_config {
-    metadata = "INCLUDE_ALL_METADATA"
-  }
 }
 
 resource "google_compute_firewall" "to_google" {
   count = local.networks
 
+  project            = var.project
   name               = "${var.name}-to-google"
   network            = google_compute_network.this[0].id
   direction          = "EGRESS"
@@ -111,6 +120,7 @@ resource "google_compute_firewall" "to_google" {
 resource "google_compute_firewall" "to_nowhere_else" {
   count = local.networks
 
+  project            = var.project
   name               = "${var.name}-to-nowhere-else"
   network            = google_compute_network.this[0].id
   direction          = "EGRESS"
@@ -120,15 +130,13 @@ resource "google_compute_firewall" "to_nowhere_else" {
   deny {
     protocol = "all"
   }
-
-  log_config {
-    metadata = "INCLUDE_ALL_METADATA"
-  }
 }
 
 resource "google_dns_managed_zone" "google_apis" {
   count = local.networks
 
+  project     = var.project
+  labels      = local.labels
   name        = "${var.name}-googleapis"
   description = "Google's APIs by their private addresses, for the function's network."
   dns_name    = "googleapis.com."
@@ -147,6 +155,7 @@ resource "google_dns_record_set" "google_apis" {
     "*.googleapis.com."       = { type = "CNAME", values = ["private.googleapis.com."] }
   }
 
+  project      = var.project
   managed_zone = google_dns_managed_zone.google_apis[0].name
   name         = each.key
   type         = each.value.type

@@ -2,13 +2,15 @@
 
 locals {
   function_name   = "${var.name}-share"
-  timeout_seconds = 540 # the most that an event-driven function may take
+  timeout_seconds = 540
 
-  # The function stops itself this much earlier: the platform's timeout does not stop running code.
-  time_budget_seconds = local.timeout_seconds - 30
+  # The platform's timeout does not stop running code, and it counts from the request's arrival: the function stops
+  # itself so much earlier, which leaves room for the start of a container and for cleaning up.
+  time_budget_seconds = local.timeout_seconds - 90
 }
 
 resource "google_service_account" "function" {
+  project      = var.project
   account_id   = "${var.name}-function"
   display_name = "${var.name}: the function"
 
@@ -16,10 +18,30 @@ resource "google_service_account" "function" {
 }
 
 resource "google_service_account" "trigger" {
+  project      = var.project
   account_id   = "${var.name}-trigger"
-  display_name = "${var.name}: hands messages to the function"
+  display_name = "${var.name}: calls the function with each message"
 
   depends_on = [google_project_service.this]
+}
+
+# Pub/Sub signs its calls as this account. Google grants that on the project when Pub/Sub is enabled, but not in every
+# project, and later than a first message may come.
+resource "google_service_account_iam_member" "trigger_from_pubsub" {
+  service_account_id = google_service_account.trigger.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.service_agents["pubsub"]
+
+  depends_on = [google_project_service_identity.this]
+}
+
+# Whoever acts as the function reads its secrets, its data and the archive, and is seen in the audit log (audit.tf).
+resource "google_service_account_iam_member" "function_to_responders" {
+  for_each = var.people.responders
+
+  service_account_id = google_service_account.function.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = each.value
 }
 
 # Roles take some seconds to reach every server; a build that starts earlier fails.
@@ -28,18 +50,22 @@ resource "time_sleep" "roles" {
 
   depends_on = [
     google_artifact_registry_repository_iam_member.images_from_build,
-    google_project_iam_member.events_to_trigger,
     google_project_iam_member.logs_from_build,
     google_project_iam_member.staged_source_to_build,
     google_project_service_identity.this,
+    google_service_account_iam_member.trigger_from_pubsub,
     google_storage_bucket_iam_member.source_to_build,
   ]
 }
 
+# It has no trigger of its own: topic.tf's subscription calls it.
 resource "google_cloudfunctions2_function" "share" {
-  name        = local.function_name
-  location    = var.region
-  description = "Shares the hour's changes with the partner, signed and encrypted, and proves that they arrived."
+  project      = var.project
+  labels       = local.labels
+  name         = local.function_name
+  location     = var.region
+  description  = "Shares the hour's changes with the partner, signed and encrypted, and proves that they arrived."
+  kms_key_name = var.kms_key
 
   build_config {
     runtime           = "python313"
@@ -49,8 +75,9 @@ resource "google_cloudfunctions2_function" "share" {
 
     source {
       storage_source {
-        bucket = google_storage_bucket.source.name
-        object = google_storage_bucket_object.source.name
+        bucket     = google_storage_bucket.source.name
+        object     = google_storage_bucket_object.source.name
+        generation = google_storage_bucket_object.source.generation
       }
     }
 
@@ -81,27 +108,18 @@ resource "google_cloudfunctions2_function" "share" {
     }
   }
 
-  event_trigger {
-    trigger_region        = var.region
-    event_type            = "google.cloud.pubsub.topic.v1.messagePublished"
-    pubsub_topic          = google_pubsub_topic.messages.id
-    retry_policy          = "RETRY_POLICY_RETRY"
-    service_account_email = google_service_account.trigger.email
-  }
-
-  depends_on = [time_sleep.roles]
+  depends_on = [time_sleep.roles, time_sleep.key]
 }
 
+# The binding belongs to the service behind the function, and goes with it: a function that is replaced gets a new one.
 resource "google_cloud_run_v2_service_iam_member" "function_from_trigger" {
+  project  = var.project
   name     = google_cloudfunctions2_function.share.name
   location = var.region
   role     = "roles/run.invoker"
   member   = google_service_account.trigger.member
-}
 
-# Has one permission, to receive events, and no narrower place than the project.
-resource "google_project_iam_member" "events_to_trigger" {
-  project = var.project
-  role    = "roles/eventarc.eventReceiver"
-  member  = google_service_account.trigger.member
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.share.id]
+  }
 }

@@ -13,6 +13,7 @@ locals {
 resource "google_cloud_scheduler_job" "this" {
   for_each = local.jobs
 
+  project     = var.project
   name        = "${var.name}-${each.key}"
   description = each.value.what
   region      = var.region

@@ -1,8 +1,10 @@
 # Audit copies: the CSV and the sealed file of every delivery. The function creates and reads; nobody overwrites.
 
 resource "google_storage_bucket" "archive" {
-  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record every write and delete (secret_access.tf); access logs would be one more bucket to guard.
+  #checkov:skip=CKV_GCP_62:Cloud Audit Logs record every write and delete (audit.tf); access logs would be one more bucket to guard.
   #checkov:skip=CKV_GCP_78:The retention policy forbids to overwrite and to delete, so there is nothing to version.
+  project                     = var.project
+  labels                      = local.labels
   name                        = "${var.project}-${var.name}-archive"
   location                    = var.region
   storage_class               = "STANDARD"
@@ -50,9 +52,9 @@ resource "google_storage_bucket" "archive" {
   }
 
   dynamic "encryption" {
-    for_each = google_kms_crypto_key_iam_member.objects
+    for_each = compact([var.kms_key])
     content {
-      default_kms_key_name = encryption.value.crypto_key_id
+      default_kms_key_name = encryption.value
     }
   }
 
@@ -60,7 +62,7 @@ resource "google_storage_bucket" "archive" {
     prevent_destroy = true
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [google_project_service.this, time_sleep.key]
 }
 
 # Creator and viewer together: no permission to delete, and so none to overwrite.

@@ -2,8 +2,8 @@
 # is marked there to be alerted stands here, and no other (tests compare the two).
 
 locals {
-  # `lasting`: for so many seconds without a pause before anybody is told, because the function tries again by itself.
-  # 0: the first one is told at once.
+  # `lasting`: for so many seconds without a pause before anybody hears of it, because the function tries again by
+  # itself. 0: the first one raises the alert.
   alerts = {
     "run.failed"         = { severity = "ERROR", lasting = 3600, what = "A message has failed again and again for an hour; it is still being retried." }
     "run.crashed"        = { severity = "CRITICAL", lasting = 0, what = "A defect of the function stopped a run." }
@@ -33,6 +33,19 @@ locals {
 
   counted = merge({ for event, alert in local.alerts : event => { events = [event], what = alert.what } }, local.settled)
 
+  # Events that alert are few, so that each may be told from the next; what is counted every hour has its dataset alone.
+  event_labels = {
+    for event in keys(local.counted) : event => merge(
+      { dataset = "The dataset, where the event is about one." },
+      !contains(keys(local.alerts), event) ? {} : {
+        window     = "The hour, where the event is about one."
+        key        = "The key, where the event is about one."
+        message_id = "The message that was being carried out."
+        code       = "The error's code, where there is one."
+      },
+    )
+  }
+
   figures = {
     sealed-rows    = { events = ["seal.completed"], field = "rows", label = "dataset", unit = "1" }
     sealed-bytes   = { events = ["seal.completed"], field = "bytes", label = "dataset", unit = "By" }
@@ -48,7 +61,7 @@ locals {
   # https://cloud.google.com/monitoring/promql/promql-mapping
   promql_prefix = "logging_googleapis_com:user_"
   promql = {
-    for name in concat([for metric in google_logging_metric.event : metric.name], [for metric in google_logging_metric.figure : metric.name]) :
+    for name in concat([for metric in google_logging_metric.event : metric.name], [for metric in google_logging_metric.figure : metric.name], [for metric in google_logging_metric.audited : metric.name]) :
     name => "${local.promql_prefix}${replace(name, "/[^a-zA-Z0-9]/", "_")}"
   }
 }
@@ -56,6 +69,7 @@ locals {
 resource "google_logging_metric" "event" {
   for_each = local.counted
 
+  project     = var.project
   name        = "${var.name}-${replace(each.key, "/[._]/", "-")}"
   description = each.value.what
   filter      = "${local.log_of_function} AND jsonPayload.event=(${join(" OR ", formatlist("\"%s\"", each.value.events))})"
@@ -64,21 +78,16 @@ resource "google_logging_metric" "event" {
     metric_kind = "DELTA"
     value_type  = "INT64"
     unit        = "1"
-    labels {
-      key         = "dataset"
-      value_type  = "STRING"
-      description = "The dataset, where the event is about one."
-    }
-    labels {
-      key         = "code"
-      value_type  = "STRING"
-      description = "The error's code, where there is one."
+    dynamic "labels" {
+      for_each = local.event_labels[each.key]
+      content {
+        key         = labels.key
+        value_type  = "STRING"
+        description = labels.value
+      }
     }
   }
-  label_extractors = {
-    dataset = "EXTRACT(jsonPayload.dataset)"
-    code    = "EXTRACT(jsonPayload.code)"
-  }
+  label_extractors = { for label in keys(local.event_labels[each.key]) : label => "EXTRACT(jsonPayload.${label})" }
 
   depends_on = [google_project_service.this]
 }
@@ -86,6 +95,7 @@ resource "google_logging_metric" "event" {
 resource "google_logging_metric" "figure" {
   for_each = local.figures
 
+  project         = var.project
   name            = "${var.name}-${each.key}"
   description     = "${each.value.field} of ${join(" and ", each.value.events)}."
   filter          = "${local.log_of_function} AND jsonPayload.event=(${join(" OR ", formatlist("\"%s\"", each.value.events))})"
