@@ -1,4 +1,4 @@
-"""The function: a CloudEvent from Pub/Sub in; raise is "deliver again", return is "acknowledged".
+"""The function: a message from Pub/Sub in; raise is "deliver again", return is "acknowledged".
 
 Deployed as a Cloud Function (2nd gen) with the entry point `handle`. Settings and clients are made by the first
 request of an instance and kept; secrets are read at every run.
@@ -16,8 +16,7 @@ from functools import cache
 from typing import Any
 
 import functions_framework
-from cloudevents.http import CloudEvent
-from flask import has_request_context, request
+from flask import Request
 
 from pipeline import dispatch, log, messages, settings
 from pipeline.budget import Budget
@@ -31,18 +30,18 @@ def deployment() -> Deployment:
     return Deployment(settings.from_environment())
 
 
-@functions_framework.cloud_event
-def handle(event: CloudEvent) -> None:
+@functions_framework.http
+def handle(request: Request) -> tuple[str, int]:
     """Carry out one message within the time budget.
 
-    Returns where it was carried out, or can never be (then it is on the rejected topic). Raises a PipelineError where
-    it may succeed later; the error is logged here and says nothing about rows or keys.
+    A subscription pushes `{"message": ..., "subscription": ...}`; the same in a CloudEvent, binary or structured, is
+    taken as well. Returns where it was carried out, or can never be (then it is on the rejected topic). Raises a
+    PipelineError where it may succeed later; the error is logged here and says nothing about rows or keys.
     """
-    data: dict[str, Any] = event.data if isinstance(event.data, dict) else {}
-    envelope = data.get("message")
-    message: dict[str, Any] = envelope if isinstance(envelope, dict) else {}
-    message_id = str(message.get("messageId") or message.get("message_id") or event.get("id"))
-    with log.bound(trace=_trace(), message_id=message_id, execution_id=_execution()):
+    message = _message(request.get_json(force=True, silent=True))
+    message_id = str(message.get("messageId") or message.get("message_id") or "without-id")
+    execution = request.headers.get("Function-Execution-Id")
+    with log.bound(trace=_trace(request), message_id=message_id, execution_id=execution):
         log.emit("run.started")
         failure: PipelineError | None = None
         try:
@@ -56,6 +55,7 @@ def handle(event: CloudEvent) -> None:
             log.emit("run.failed", str(failure), code=failure.code, retryable=failure.retryable)
             raise failure.with_traceback(None) from None
         log.emit("run.completed")
+    return "", 204
 
 
 def _run(message: dict[str, Any], message_id: str) -> None:
@@ -75,6 +75,14 @@ def _run(message: dict[str, Any], message_id: str) -> None:
         if error.retryable:
             raise
         dispatch.reject(_raw(message), message_id, error, run)
+
+
+def _message(body: object) -> dict[str, Any]:
+    """The message in what was posted; empty where there is none, which is refused for want of a publish time."""
+    event: dict[str, Any] = body if isinstance(body, dict) else {}
+    pushed = event.get("data") if "specversion" in event else event
+    message = pushed.get("message") if isinstance(pushed, dict) else None
+    return message if isinstance(message, dict) else {}
 
 
 def _raw(message: dict[str, Any]) -> str:
@@ -97,14 +105,9 @@ def _published(message: dict[str, Any]) -> datetime:
         raise MessageRejected("The message has no publish time, as Pub/Sub sets it; was it made by hand?") from None
 
 
-def _trace() -> str:
-    header = request.headers.get("X-Cloud-Trace-Context", "") if has_request_context() else ""
-    found = re.match(r"([0-9a-f]{32})", header)
+def _trace(request: Request) -> str:
+    found = re.match(r"([0-9a-f]{32})", request.headers.get("X-Cloud-Trace-Context", ""))
     return f"projects/{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/traces/{found[1]}" if found else ""
-
-
-def _execution() -> str | None:
-    return request.headers.get("Function-Execution-Id") if has_request_context() else None
 
 
 def _place(error: BaseException) -> str:

@@ -41,7 +41,7 @@ class Function:
             self.process = subprocess.Popen(
                 [
                     *[self.python, "-m", "functions_framework", "--target", "handle", "--source", str(self.source)],
-                    *["--signature-type", "cloudevent", "--host", "127.0.0.1", "--port", str(self.port)],
+                    *["--signature-type", "http", "--host", "127.0.0.1", "--port", str(self.port)],
                 ],
                 env=environment(values, without=CLOUD_VARIABLES),
                 stdout=output,

@@ -63,7 +63,9 @@ class Settings(BaseModel):
     )
     max_part_rows: int = Field(10_000_000, ge=1, description="A delivery of more rows is cut into parts.")
     max_part_bytes: int = Field(5_000_000_000, ge=1, description="A delivery of more bytes (estimated) likewise.")
-    max_message_age_hours: int = Field(36, ge=1, le=744, description="A message older than this is rejected.")
+    max_message_age_hours: int = Field(
+        36, ge=1, le=167, description="A message older than this is rejected; Pub/Sub forgets it after 168 hours."
+    )
     max_bytes_billed: int = Field(
         1_000_000_000_000, ge=10_485_760, description="A query that would bill more bytes is refused by BigQuery."
     )

@@ -14,10 +14,11 @@ from typing import Any, Final, Self
 
 import pytest
 import requests
-from cloudevents.http import CloudEvent
+from flask import Request
+from werkzeug.test import EnvironBuilder
 
 import main
-from localcloud.cloud import PROJECT, LocalCloud, ServerProfile
+from localcloud.cloud import LocalCloud, ServerProfile
 from localcloud.deployment import LocalDeployment
 from localcloud.function import Function
 from localcloud.opened import decrypt, in_warehouse, partner_home, read_csv
@@ -112,18 +113,10 @@ class InProcessDeployment(LocalDeployment):
         error: PipelineError | None = None
         with log.written_to(lines):
             try:
-                main.handle(CloudEvent(self.attributes, {"message": message}))
+                main.handle(pushed({"message": message, "subscription": self.topic}))
             except PipelineError as raised:
                 error = raised
         return Ran([json.loads(line) for line in lines.getvalue().splitlines()], error)
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        """Those of a CloudEvent that carries a message of the deployment's topic."""
-        return {
-            "type": "google.cloud.pubsub.topic.v1.messagePublished",
-            "source": f"//pubsub.googleapis.com/projects/{PROJECT}/topics/{self.topic}",
-        }
 
     def deliver(self, slot: Slot, *, message_id: str = "", **more: object) -> Ran:
         """Ask for one slot."""
@@ -138,9 +131,8 @@ class InProcessDeployment(LocalDeployment):
 
     def post(self, function: Function, content: Mapping[str, object]) -> bool:
         """Push one message to a function and wait for its answer; whether it acknowledged."""
-        headers = {f"ce-{name}": value for name, value in self.attributes.items()}
-        headers |= {"ce-id": uuid.uuid4().hex, "ce-specversion": "1.0"}
-        return requests.post(function.url, json={"message": envelope(content)}, headers=headers, timeout=60).ok
+        body = {"message": envelope(content), "subscription": self.topic}
+        return requests.post(function.url, json=body, timeout=60).ok
 
     def open(self, file: Path) -> bytes:
         """What the partner finds in a file, signed by us."""
@@ -173,6 +165,12 @@ def envelope(content: Mapping[str, object] | bytes | None = None, message_id: st
         "messageId": message_id or uuid.uuid4().hex,
         "publishTime": rfc3339(datetime.now(UTC)),
     }
+
+
+def pushed(body: object, **headers: str) -> Request:
+    """A request as the function gets it; a body that is bytes is posted as it is."""
+    given: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+    return Request(EnvironBuilder(method="POST", headers=[*headers.items()], **given).get_environ())
 
 
 def asking(slot: Slot) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Pub/Sub on one machine, over gRPC, with push as Eventarc does it.
 
 Started with `python -m localcloud.pubsub`. What it keeps of the real service: topics, subscriptions, at-least-once
-delivery, pull, streaming pull, push with CloudEvent headers, ack deadlines, backoff, dead letters, ordering keys and
+delivery, pull, streaming pull, push, ack deadlines, backoff, dead letters, ordering keys and
 filters. Everything is in memory. What it leaves out is answered UNIMPLEMENTED: exactly-once delivery, snapshots and
 seek, schemas, export subscriptions, message transforms, updates of topics. A push carries no OIDC token, credentials
 are not looked at, and nothing expires after the retention time.

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-EVENT_TYPE = "google.cloud.pubsub.topic.v1.messagePublished"
+PUSH_HEADERS = {
+    "Content-Type": "application/json",
+    "User-Agent": "CloudPubSub-Google",
+    "From": "noreply@google.com",
+}
+"""What a subscription of one's own sends; only Eventarc, which pushes for others, adds those of a CloudEvent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +28,6 @@ class Message:
     def published_text(self) -> str:
         """RFC 3339 with milliseconds, as Pub/Sub writes it in a push."""
         return self.published.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def event_headers(message: Message, topic: str) -> dict[str, str]:
-    """A CloudEvent in binary mode (Eventarc documentation, "CloudEvents format - HTTP protocol binding")."""
-    return {
-        "Content-Type": "application/json; charset=utf-8",
-        "ce-specversion": "1.0",
-        "ce-id": message.id,
-        "ce-type": EVENT_TYPE,
-        "ce-source": f"//pubsub.googleapis.com/{topic}",
-        "ce-time": message.published_text,
-    }
 
 
 def push_body(message: Message, subscription: str, delivery_attempt: int | None) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from localcloud.pubsub.backlog import Backlog, Lease
-from localcloud.pubsub.message import event_headers, push_body
+from localcloud.pubsub.message import PUSH_HEADERS, push_body
 
 ACKNOWLEDGED = frozenset({102, 200, 201, 202, 204})
 """Statuses that acknowledge a pushed message (Pub/Sub documentation, "Receive push messages")."""
@@ -68,7 +68,7 @@ def _post(target: Target, lease: Lease) -> int | str:
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     body = push_body(lease.message, target.subscription, lease.attempt if target.counts_attempts else None)
     try:
-        connection.request("POST", path, body, event_headers(lease.message, target.topic))
+        connection.request("POST", path, body, PUSH_HEADERS)
         return connection.getresponse().status
     except TimeoutError:
         return "deadline exceeded"

@@ -1,14 +1,19 @@
 """The entry point: a return acknowledges, a raise asks for another delivery, and neither tells a row."""
 
+import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Request
 
+import main
+from pipeline import log
 from pipeline.errors import ContractInvalid, SettingsInvalid
 from pipeline.window import rfc3339
-from tests.deployment import InProcessDeployment, envelope
+from tests.deployment import InProcessDeployment, envelope, pushed
 from tests.sample_contract import CONTRACT
 
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
@@ -46,6 +51,43 @@ def test_an_event_that_carries_no_message_is_rejected(deployment: InProcessDeplo
     assert (ran.error, len(ran.named("message.rejected"))) == (None, 1)
 
 
+EVENT = {
+    "specversion": "1.0",
+    "id": "4711",
+    "type": "google.cloud.pubsub.topic.v1.messagePublished",
+    "source": "//pubsub.googleapis.com/projects/p/topics/t",
+}
+
+
+def _structured(body: dict[str, Any]) -> Request:
+    event = {**EVENT, "datacontenttype": "application/json", "data": body}
+    return pushed(json.dumps(event).encode(), **{"Content-Type": "application/cloudevents+json"})
+
+
+def _binary(body: dict[str, Any]) -> Request:
+    return pushed(body, **{f"ce-{name}": value for name, value in EVENT.items()})
+
+
+@pytest.mark.parametrize("form", [pushed, _binary, _structured])
+def test_a_raw_push_and_a_cloud_event_are_the_same_message(
+    deployment: InProcessDeployment, form: Callable[[dict[str, Any]], Request]
+) -> None:
+    lines = io.StringIO()
+    with log.written_to(lines):
+        answer = main.handle(form({"message": envelope(b"now", "815"), "subscription": "projects/p/subscriptions/s"}))
+    assert answer == ("", 204)
+    assert [json.loads(line)["message_id"] for line in lines.getvalue().splitlines()] == ["815"] * 3
+    (rejected,) = map(json.loads, deployment.rejected())
+    assert "the data is not JSON in UTF-8" in rejected["reason"]
+
+
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"7", b"{}", b'{"specversion": "1.0", "data": "text"}'])
+def test_a_post_without_a_message_is_rejected(deployment: InProcessDeployment, body: bytes) -> None:
+    assert main.handle(pushed(body)) == ("", 204)
+    (rejected,) = map(json.loads, deployment.rejected())
+    assert "no publish time" in rejected["reason"]
+
+
 def test_a_message_without_data_means_the_last_full_hour(deployment: InProcessDeployment) -> None:
     deployment.tables.create(deployment.datasets.values())
     ran = deployment.handle({key: value for key, value in envelope().items() if key != "data"})
@@ -80,18 +122,15 @@ def test_a_contract_with_a_mistake_fails_every_message_with_its_place(deployment
     assert "contract.yaml: schema[0].emptyWindow: 'skip' must be record" in ran.named("run.failed")[0]["message"]
 
 
-class Exploding(dict[str, Any]):
-    """A message in which a defect of ours hits upon a value."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Fail where the data is read, with a value in the text."""
-        if key == "data":
-            raise RuntimeError("the value of a row")
-        return super().get(key, default)
+def _defect(message: dict[str, Any]) -> bytes:
+    raise RuntimeError("the value of a row")
 
 
-def test_a_defect_is_told_by_its_place_and_without_its_text(deployment: InProcessDeployment) -> None:
-    ran = deployment.handle(Exploding(envelope()))
+def test_a_defect_is_told_by_its_place_and_without_its_text(
+    deployment: InProcessDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "_data", _defect)
+    ran = deployment.run({})
     assert ran.error is not None
     assert (ran.error.code, ran.error.retryable) == ("function-crashed", True)
     assert ran.names == ["run.started", "run.crashed", "run.failed"]

@@ -11,7 +11,8 @@ import threading
 import time
 
 import functions_framework
-from cloudevents.http import CloudEvent
+from flask import Request
+from flask.typing import ResponseReturnValue
 
 import main
 from pipeline.streams.background import PREFIX
@@ -20,11 +21,11 @@ PATIENCE = 2.0
 """Seconds that a thread may take to notice that its gpg is gone."""
 
 
-@functions_framework.cloud_event
-def handle(event: CloudEvent) -> None:
+@functions_framework.http
+def handle(request: Request) -> ResponseReturnValue:
     """As `main.handle`."""
     try:
-        main.handle(event)
+        return main.handle(request)
     finally:
         until = time.monotonic() + PATIENCE
         while (left := _left()) and time.monotonic() < until:

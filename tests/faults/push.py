@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from localcloud.cloud import PROJECT
-from localcloud.deployment import TOPIC
-from localcloud.pubsub.message import Message, event_headers, push_body
+from localcloud.pubsub.message import PUSH_HEADERS, Message, push_body
 from pipeline.window import Window, rfc3339
 
 
@@ -46,8 +44,7 @@ def push(url: str, pushed: Message, *, patience: float = 90.0) -> Answer:
     harness = urlsplit(url)
     connection = http.client.HTTPConnection(harness.hostname or "", harness.port, timeout=patience)
     try:
-        headers = event_headers(pushed, f"projects/{PROJECT}/topics/{TOPIC}")
-        connection.request("POST", "/", push_body(pushed, "by-hand", None), headers)
+        connection.request("POST", "/", push_body(pushed, "by-hand", None), PUSH_HEADERS)
         status: int | None = connection.getresponse().status
     except TimeoutError:
         raise
