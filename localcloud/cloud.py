@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -111,6 +112,10 @@ class LocalCloud:
             logs=self.root / "logs",
         )
 
+    def store_late_parts(self) -> None:
+        """Let the AWS server store what dropped sessions left open, as if 300 to 1,800 seconds had passed."""
+        self.services["aws"].process.send_signal(signal.SIGUSR1)
+
     def journal(self) -> list[journal.Entry]:
         """Everything that clients asked of the AWS server."""
         return journal.entries(self.root / "aws.journal")
@@ -118,6 +123,11 @@ class LocalCloud:
     def break_storage(self, match: str, action: str, **more: int) -> None:
         """See localcloud/storage/faults.py."""
         self._break("storage", {"match": match, "action": action, **more})
+
+    def age(self, match: str, seconds: float) -> None:
+        """Have storage say of every object whose `bucket/name` matches that it was created so much earlier."""
+        order = {"match": match, "seconds": seconds}
+        requests.post(f"{self.address('storage', 'url')}/_age", json=order, timeout=5).raise_for_status()
 
     def storage_struck(self) -> bool:
         """Whether every fault ordered from the storage has struck once at least."""

@@ -1,4 +1,4 @@
-"""`python -m localcloud.partner`: run the partner's SFTP server until SIGTERM."""
+"""`python -m localcloud.partner`: run the partner's SFTP server until SIGTERM; SIGUSR1 stores late parts at once."""
 
 import argparse
 import asyncio
@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     aws.add_argument(
         "--collect", type=float, nargs="?", const=0, metavar="MS", help="take files away to <root>.collected on arrival"
     )
+    aws.add_argument(
+        "--late-parts", type=float, default=0, metavar="S", help="store what a dropped session left this much later"
+    )
     for operation in _DENIABLE:
         aws.add_argument(f"--deny-{operation}", action="append_const", dest="denied", const=operation, default=[])
     return parser
@@ -47,7 +50,8 @@ def _listener(arguments: argparse.Namespace, workspace: Path) -> Listener:
     a.root.mkdir(parents=True, exist_ok=True)
     if a.profile == "aws":
         journal, faults = Journal(a.log), Faults(a.faults_file)
-        bucket = Bucket(a.root, None if a.collect is None else a.collect / 1000)
+        bucket = Bucket(a.root, None if a.collect is None else a.collect / 1000, a.late_parts)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, bucket.store_late_parts)
         serve = aws_server(bucket, a.user, a.host_key, a.authorized_keys, faults, journal, frozenset(a.denied))
     else:
         journal, faults = Journal(), Faults(None)

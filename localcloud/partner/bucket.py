@@ -42,15 +42,20 @@ class Upload:
 class Bucket:
     """Objects under `root`. With `collect_after` (seconds) the partner takes each away that long after its arrival.
 
+    `late` seconds after a session was dropped, what it had open is stored: AWS takes 300 to 1,800 (its user guide,
+    "Managing users" and "partial uploads"). `store_late_parts` stores them at once.
+
     Beside `root`, and hidden from clients, lie `<root>.incoming` (unfinished objects) and `<root>.collected` (what the
     partner took, under the same names).
     """
 
-    def __init__(self, root: Path, collect_after: float | None = None) -> None:
+    def __init__(self, root: Path, collect_after: float | None = None, late: float = 0) -> None:
         self.root = root.resolve()
         self.incoming = self.root.with_name(self.root.name + ".incoming")
         self.collected = self.root.with_name(self.root.name + ".collected")
         self._collect_after = collect_after
+        self._late = late
+        self._late_parts: dict[Upload, asyncio.TimerHandle] = {}
         for directory in (self.root, self.incoming):
             directory.mkdir(parents=True, exist_ok=True)
 
@@ -66,6 +71,24 @@ class Bucket:
             self._collect(path)
         else:
             asyncio.get_running_loop().call_later(self._collect_after, self._collect, path)
+
+    def dropped(self, upload: Upload, late: float) -> None:
+        """Store what came before the session was dropped, at once or `late` seconds from now."""
+        seconds = late or self._late
+        if not seconds:
+            upload.publish()
+            return
+        self._late_parts[upload] = asyncio.get_running_loop().call_later(seconds, self._store, upload)
+
+    def store_late_parts(self) -> None:
+        """Store every part that waits, as if its time had come."""
+        for upload, timer in list(self._late_parts.items()):
+            timer.cancel()
+            self._store(upload)
+
+    def _store(self, upload: Upload) -> None:
+        del self._late_parts[upload]
+        upload.publish()
 
     def _collect(self, path: Path) -> None:
         if not path.exists():  # renamed, removed or already collected in the meantime

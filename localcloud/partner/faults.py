@@ -13,6 +13,8 @@ drop       the connection is cut before the request is done
 lose       the request is done, and the connection is cut before the answer
 flip       one bit is stored (`write`) or served (`read`) wrong, and success is claimed
 short      bytes are swallowed and success is claimed: `write` and `read` end the file early, `close` stores nothing
+deny       the request is answered with "permission denied"
+lie        `stat` and `list` show sizes that are one byte too small
 =========  ==========================================================================================
 """
 
@@ -23,11 +25,13 @@ from pathlib import Path
 from typing import Literal
 
 OperationName = Literal["connect", "auth", "open", "write", "read", "close", "stat", "rename", "list", "remove"]
-Action = Literal["error", "hang", "drop", "lose", "flip", "short"]
+Action = Literal["error", "hang", "drop", "lose", "flip", "short", "deny", "lie"]
 
 _SPECIAL: dict[Action, frozenset[OperationName]] = {
     "flip": frozenset({"write", "read"}),
     "short": frozenset({"write", "read", "close"}),
+    "deny": frozenset({"open", "stat", "rename", "list", "remove"}),
+    "lie": frozenset({"stat", "list"}),
     "lose": frozenset({"open", "write", "read", "close", "stat", "rename", "list", "remove"}),
 }
 
@@ -37,8 +41,9 @@ class Fault:
     """One order: `action` at the next `times` requests of kind `operation` on files whose name matches `name`.
 
     `after_bytes` counts from the start of the file and concerns `write` and `read` alone: everything before that
-    offset is handled well, even inside the request that crosses it. Raises ValueError for an action that means
-    nothing for the operation.
+    offset is handled well, even inside the request that crosses it. `late` seconds after the connection was cut
+    (`drop`, `lose`) what came of the files that were open is stored under their names. Raises ValueError for an action
+    that means nothing for the operation.
     """
 
     operation: OperationName
@@ -46,6 +51,7 @@ class Fault:
     after_bytes: int = 0
     times: int = 1
     name: str = "*"
+    late: float = 0
 
     def __post_init__(self) -> None:
         if self.operation not in _SPECIAL.get(self.action, {self.operation}):

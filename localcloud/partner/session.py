@@ -37,6 +37,7 @@ class Session(Refusals):
         self._denied = denied
         self.over = False
         self._severed = False
+        self._late = 0.0
 
     async def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> Handle:
         """Open for reading, or for writing a whole new object; no update in place, no append."""
@@ -66,7 +67,7 @@ class Session(Refusals):
             upload.write(offset, _flipped(data, fault.after_bytes - offset))
         elif fault.action == "lose":
             upload.write(offset, data)
-            self._cut()
+            self._cut(fault)
         else:
             upload.write(offset, data[: max(fault.after_bytes - offset, 0)])
             if fault.action != "short":
@@ -87,7 +88,7 @@ class Session(Refusals):
         elif fault is not None and fault.action == "short":
             handle.ends_at = fault.after_bytes
         elif fault is not None and fault.action == "lose":
-            self._cut()
+            self._cut(fault)
         elif fault is not None:
             await self._suffer(fault)
         if handle.ends_at is not None:
@@ -101,7 +102,7 @@ class Session(Refusals):
         upload = handle.file
         self.journal.add(Entry("write" if isinstance(upload, Upload) else "read", handle.path, handle.bytes))
         if self.over:
-            upload.publish() if isinstance(upload, Upload) else upload.close()
+            self._bucket.dropped(upload, self._late) if isinstance(upload, Upload) else upload.close()
             self.journal.add(Entry("close", handle.path, handle.bytes, "cut"))
             return
         if not isinstance(upload, Upload):
@@ -115,18 +116,18 @@ class Session(Refusals):
                 else:
                     upload.publish()
         except asyncssh.SFTPConnectionLost:
-            upload.publish()
+            self._bucket.dropped(upload, self._late)
             raise
         except asyncssh.SFTPFailure:
             upload.discard()
             raise
 
-    async def stat(self, path: bytes) -> os.stat_result:
+    async def stat(self, path: bytes) -> SFTPAttrs:
         """Describe a visible object; one that is still being written does not exist."""
-        async with self._request("stat", shown(path)):
-            return self._local(path).stat()
+        async with self._request("stat", shown(path)) as fault:
+            return _described(self._local(path), fault)
 
-    async def lstat(self, path: bytes) -> os.stat_result:
+    async def lstat(self, path: bytes) -> SFTPAttrs:
         """Answer as `stat`: S3 knows no links."""
         return await self.stat(path)
 
@@ -139,10 +140,10 @@ class Session(Refusals):
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         """List visible objects in the order of their keys. Needs no permission to stat them."""
-        async with self._request("list", shown(path)):
+        async with self._request("list", shown(path)) as fault:
             children = sorted(self._local(path).iterdir())
         for child in children:
-            yield SFTPName(os.fsencode(child.name), attrs=SFTPAttrs.from_local(child.stat()))
+            yield SFTPName(os.fsencode(child.name), attrs=_described(child, fault))
 
     async def remove(self, path: bytes) -> None:
         """Delete an object."""
@@ -167,7 +168,7 @@ class Session(Refusals):
         fault = self._faults.due(operation, path)
         answer = "failure"
         try:
-            if operation in self._denied:
+            if operation in self._denied or (fault is not None and fault.action == "deny"):
                 raise asyncssh.SFTPPermissionDenied("Access denied")
             if fault is not None and fault.action in ("error", "hang", "drop"):
                 await self._suffer(fault)
@@ -175,7 +176,7 @@ class Session(Refusals):
             answer = "ok"
             if fault is not None and fault.action == "lose":
                 answer = "lost"
-                self._cut()
+                self._cut(fault)
         except asyncssh.SFTPError as error:
             answer = in_words(error)
             raise
@@ -192,11 +193,12 @@ class Session(Refusals):
             await self.channel.wait_closed()
             self._severed = True
         else:
-            self._cut()
+            self._cut(fault)
         raise asyncssh.SFTPConnectionLost("Connection lost")
 
-    def _cut(self) -> None:
+    def _cut(self, fault: Fault) -> None:
         self._severed = True
+        self._late = fault.late
         self.connection.abort()
 
     def _refuse_if_severed(self) -> None:
@@ -213,6 +215,13 @@ def _writing(file_obj: object) -> tuple[Handle, Upload]:
     if not isinstance(handle.file, Upload):
         raise asyncssh.SFTPPermissionDenied("Opened for reading")
     return handle, handle.file
+
+
+def _described(path: Path, fault: Fault | None) -> SFTPAttrs:
+    attrs = SFTPAttrs.from_local(path.stat())
+    if fault is not None and fault.action == "lie" and attrs.size:
+        attrs.size -= 1
+    return attrs
 
 
 def _flipped(data: bytes, position: int) -> bytes:

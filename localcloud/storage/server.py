@@ -1,8 +1,11 @@
 """Sockets and threads: one thread a connection, connections kept alive."""
 
+import json
+import re
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +17,8 @@ from localcloud.storage.routes import Service
 from localcloud.storage.wire import ClientGone, FileRange, Request, Response, refusal_response
 
 FAULTS_PATH = "/_faults"
+AGE_PATH = "/_age"
+"""`POST {"match": ..., "seconds": ...}`: objects whose `bucket/name` matches were created so much earlier."""
 
 
 class Server(ThreadingHTTPServer):
@@ -73,6 +78,11 @@ class Handler(BaseHTTPRequestHandler):
         body = _SocketBody(self.rfile, int(self.headers.get("Content-Length") or 0))
         if self.path == FAULTS_PATH:
             self._send(self._control(body))
+            return
+        if self.path == AGE_PATH:
+            order = json.loads(b"".join(body.pieces()))
+            self.server.service.store.age(re.compile(order["match"]), timedelta(seconds=order["seconds"]))
+            self._send(Response(204))
             return
         time.sleep(self.server.latency)
         fault = self.server.faults.strike(f"{self.command} {self.path}")

@@ -1,10 +1,11 @@
 """Buckets and generations: the one place where anything changes."""
 
 import bisect
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from localcloud.storage.content import Content, Sink
@@ -209,6 +210,16 @@ class Store:
                 self._archive(found)
             else:
                 self._forget(found)
+
+    def age(self, match: re.Pattern[str], by: timedelta) -> None:
+        """Make objects older whose `bucket/name` matches, as if time had passed."""
+        with self._lock:
+            for bucket, names in self._versions.items():
+                for name, versions in names.items():
+                    if match.search(f"{bucket}/{name}"):
+                        versions[:] = [
+                            one.model_copy(update={"time_created": one.time_created - by}) for one in versions
+                        ]
 
     # Under the lock
 

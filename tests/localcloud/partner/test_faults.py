@@ -1,6 +1,7 @@
 """Each fault that a test can order does what it says, once or as often as ordered, and nothing else."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,32 @@ async def test_the_same_order_given_again_counts_anew_and_no_order_means_no_faul
         server.order(Fault("list", "error", times=100))
         server.order()
         await sftp.listdir(".")
+
+
+@in_loop
+async def test_a_dropped_session_may_be_stored_late_over_what_was_put_there_meanwhile(server: Running) -> None:
+    server.order(Fault("write", "drop", after_bytes=54_321, late=1800))
+    with pytest.raises(CUT):
+        async with server.client() as sftp:
+            await put(sftp, "a.pgp", CONTENT)
+    async with server.client() as sftp:
+        assert await sftp.listdir(".") == []
+        await put(sftp, "a.pgp", CONTENT)
+    server.process.send_signal(signal.SIGUSR1)
+    await until(lambda: (server.root / "a.pgp").read_bytes() == CONTENT[:54_321])
+
+
+@in_loop
+async def test_what_is_denied_and_what_lies(server: Running) -> None:
+    (server.root / "old.pgp").write_bytes(CONTENT)
+    server.order(*(Fault(operation, action) for action in ("deny", "lie") for operation in ("stat", "list")))
+    async with server.client() as sftp:
+        for request in (lambda: sftp.stat("old.pgp"), lambda: sftp.readdir(".")):
+            with pytest.raises(asyncssh.SFTPPermissionDenied):
+                await request()
+        assert (await sftp.stat("old.pgp")).size == len(CONTENT) - 1
+        assert [entry.attrs.size for entry in await sftp.readdir(".")] == [len(CONTENT) - 1]
+        assert (await sftp.stat("old.pgp")).size == len(CONTENT)
 
 
 @pytest.mark.parametrize(("operation", "action"), [("stat", "flip"), ("rename", "short"), ("connect", "lose")])
