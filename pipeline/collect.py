@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from pipeline import log
-from pipeline.clients import sftp
-from pipeline.clients.sftp import Listed, Server
+from pipeline.clients import directory
+from pipeline.clients.directory import Listed
+from pipeline.clients.ssh import Server
 from pipeline.errors import PartnerRefused
 from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.pgp.status import Decryption, SignatureState
@@ -65,13 +66,13 @@ def collect(run: Run) -> list[Returned]:
                 # Listed anew: what was replaced while the others were fetched is another file, not fetched yet.
                 for file in _listed(server, run):
                     if _recorded(file, run):
-                        sftp.remove(server, file.name)
+                        remove(server, file.name)
         figures.add(files=len(collected), errors=sum(one.error for one in collected))
     return collected
 
 
 def _listed(server: Server, run: Run) -> list[Listed]:
-    found = sftp.listing(server)
+    found = directory.listing(server)
     if found is None:
         raise PartnerRefused("The returns server does not let us list its files; the partner must permit it.")
     return [file for file in found if not file.name.startswith(".")]
@@ -84,7 +85,7 @@ def _recorded(file: Listed, run: Run) -> bool:
 def _collected(file: Listed, server: Server, keys: Keyring, run: Run) -> Returned | None:
     """The record of the file; None where it could not be had whole."""
     try:
-        raw = sftp.fetch(server, file.name, most=MOST)
+        raw = fetch(server, file.name)
     except PartnerRefused as error:
         log.emit("returns.error", error.message, file=file.name, bytes=file.size, code=error.code)
         return None
@@ -157,3 +158,16 @@ def _about(name: str, run: Run) -> _About | None:
         if (found := dataset.recognise(name)) is not None:
             return _About(dataset.name, found[0], found[1])
     return None
+
+
+def fetch(server: Server, name: str) -> bytes:
+    with directory.directory(server) as opened:
+        content = opened.read(name, MOST + 1, server.budget.left())
+    if len(content) > MOST:
+        raise PartnerRefused(f"The returned file {name} is larger than {MOST} bytes; fetch it by hand.")
+    return content
+
+
+def remove(server: Server, name: str) -> None:
+    with directory.directory(server) as opened:
+        opened.remove(name)

@@ -123,9 +123,15 @@ class RecordDamaged(PipelineError):
 
 
 class CredentialsUnavailable(PipelineError):
-    """A secret could not be read from Secret Manager."""
+    """Secret Manager's answer is that a secret cannot be read, or the secret holds something else than is needed."""
 
     code = "credentials-unavailable"
+
+
+class CredentialsUnreachable(CredentialsUnavailable):
+    """Secret Manager did not answer; nothing is known of the secret."""
+
+    code = "credentials-unreachable"
 
 
 class KeyUnusable(PipelineError):

@@ -1,4 +1,4 @@
-"""Keys: how long each key lasts and whether it can do its work, told early enough to have a new one made."""
+"""Keys: how long each key lasts and whether it can do its work, reported early enough to have a new one made."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from datetime import datetime
 from typing import Final
 
 from pipeline import log
-from pipeline.clients import sftp
+from pipeline.clients import connection
 from pipeline.clients.secretmanager import Secret
-from pipeline.clients.sftp import Server
-from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUntrusted
+from pipeline.clients.ssh import Server
+from pipeline.errors import (
+    CredentialsUnavailable,
+    CredentialsUnreachable,
+    KeyUnusable,
+    PartnerRefused,
+    PartnerUnavailable,
+    PartnerUntrusted,
+)
 from pipeline.pgp.home import Gpg, gnupghome
 from pipeline.pgp.key import Capability, Key
 from pipeline.pgp.keyring import Keyring, usable
@@ -23,39 +30,58 @@ THRESHOLDS: Final = (1, 7, 14, 30)
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """One key: what it is for, its fingerprint, days left (None: no end), and the trouble with it, if any."""
+    """One key: what it is for, its fingerprint, days left (None: no end), and the trouble with it, if any.
+
+    `event` is the log event that reports it. `detail` says what the key, or the server that it is for, can do.
+    """
 
     key: str
     fingerprint: str
     days_left: int | None
     trouble: str | None = None
     event: str = "key.usable"
+    detail: str = ""
 
 
 def look_at_keys(run: Run) -> list[KeyState]:
-    """Look at every key and host key, and emit one event each. Raises PartnerUnavailable where a server is down."""
+    """Look at every key and host key, and emit one event for each.
+
+    Only an answer about a key makes it unusable; where a service or a server does not answer, the key is unchecked.
+    Raises OutOfTime.
+    """
     with run.stage("keys") as figures:
         settings = run.settings
         states = [_pgp("partner's encryption key", settings.partner_key_secret, "e", run)]
         if settings.pgp_sign:
             states.append(_pgp("our signing key", settings.signing_key_secret, "s", run))
-        states.append(_ssh("partner's server", run.partner, run))
+        states.append(_ssh("partner's server", run.partner))
         if settings.returns_host:
-            states.append(_ssh("returns server", run.returns, run))
+            states.append(_ssh("returns server", run.returns))
         for state in states:
-            tell(state)
+            report(state)
         figures.add(keys=len(states), unusable=sum(state.trouble is not None for state in states))
     return states
 
 
+def try_partner_key(content: bytes, name: str, run: Run) -> KeyState:
+    """Judge a new key of the partner, from a file of that name, as if it were in the secret; it is kept nowhere."""
+    what = "partner's new key"
+    try:
+        with gnupghome() as home:
+            key = usable(Gpg(home), Secret(name, "", content), "e", place=f"file {name}")
+    except KeyUnusable as error:
+        return KeyState(what, "", None, error.message, "key.unusable")
+    return KeyState(what, key.fingerprint, days_left(key, run.now()), detail=key.description)
+
+
 def warn(keys: Keyring, run: Run) -> None:
-    """Tell of the keys in use that end soon; at every run, so that no daily look is needed to notice."""
+    """Report the keys in use that end soon; at every run, so that no daily look is needed to notice."""
     for what, key in (("partner's encryption key", keys.partner), ("our signing key", keys.signing)):
         if key is not None and (left := days_left(key, run.now())) is not None and left <= max(THRESHOLDS):
-            tell(KeyState(what, key.fingerprint, left))
+            report(KeyState(what, key.fingerprint, left))
 
 
-def tell(state: KeyState) -> None:
+def report(state: KeyState) -> None:
     """Emit the event of one key."""
     threshold = next((days for days in THRESHOLDS if state.days_left is not None and state.days_left <= days), None)
     event = "key.expiring" if state.trouble is None and threshold is not None else state.event
@@ -63,7 +89,13 @@ def tell(state: KeyState) -> None:
         f"The {state.key} {state.fingerprint} ends in {state.days_left} days." if threshold else None
     )
     log.emit(
-        event, message, key=state.key, fingerprint=state.fingerprint, days_left=state.days_left, threshold=threshold
+        event,
+        message,
+        key=state.key,
+        fingerprint=state.fingerprint,
+        days_left=state.days_left,
+        threshold=threshold,
+        detail=state.detail or None,
     )
 
 
@@ -74,28 +106,34 @@ def days_left(key: Key, now: datetime) -> int | None:
 
 def _pgp(what: str, secret: str, capability: Capability, run: Run) -> KeyState:
     try:
-        found = run.credentials.read(secret)
+        content = run.credentials.read(secret)
+        passphrase = _passphrase(run) if capability == "s" else None
         with gnupghome() as home:
-            gpg = Gpg(home)
-            passphrase = _passphrase(run) if capability == "s" else None
-            key = usable(gpg, found, capability, passphrase.text if passphrase else None)
+            key = usable(Gpg(home), content, capability, passphrase)
+    except CredentialsUnreachable as error:
+        return KeyState(what, "", None, error.message, "key.unchecked")
     except (KeyUnusable, CredentialsUnavailable) as error:
         return KeyState(what, "", None, error.message, "key.unusable")
-    return KeyState(what, key.fingerprint, days_left(key, run.now()))
+    return KeyState(what, key.fingerprint, days_left(key, run.now()), detail=key.description)
 
 
-def _passphrase(run: Run) -> Secret | None:
+def _passphrase(run: Run) -> str | None:
     name = run.settings.signing_passphrase_secret
-    return run.credentials.read(name) if name else None
+    return run.credentials.read(name).text if name else None
 
 
-def _ssh(what: str, server: Callable[[], Server | None], run: Run) -> KeyState:
+def _ssh(what: str, server: Callable[[], Server | None]) -> KeyState:
     """The login key and the pinned host keys, by trying them."""
+    name = f"SSH keys of the {what}"
     try:
-        found = server()
-        assert found is not None
-        return KeyState(f"SSH keys of the {what}", sftp.host_key(found), None)
+        place = server()
+        assert place is not None
+        shown = connection.inspect(place)
     except PartnerUntrusted as error:
-        return KeyState(f"SSH keys of the {what}", "", None, error.message, "hostkey.changed")
+        return KeyState(name, "", None, error.message, "hostkey.changed")
     except (PartnerRefused, CredentialsUnavailable) as error:
-        return KeyState(f"SSH keys of the {what}", "", None, error.message, "key.unusable")
+        event = "key.unchecked" if isinstance(error, CredentialsUnreachable) else "key.unusable"
+        return KeyState(name, "", None, error.message, event)
+    except PartnerUnavailable as error:
+        return KeyState(name, "", None, error.message, "key.unchecked")
+    return KeyState(name, shown.host_key, None, detail=shown.offer.summary)

@@ -84,6 +84,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     "returns.received": Event("NOTICE", "The partner returned a file; it is archived."),
     "key.expiring": Event("WARNING", "A key expires soon: days_left is 30, 14, 7, 1 or less.", alert=True),
     "key.unusable": Event("CRITICAL", "A key is expired, revoked or cannot do its work.", alert=True),
+    "key.unchecked": Event("WARNING", "A key could not be looked at: a service or a server did not answer."),
     "key.usable": Event("INFO", "A key was looked at and is usable; days_left is in the event."),
     "hostkey.changed": Event("CRITICAL", "A pinned host key is not what the server shows.", alert=True),
 }

@@ -15,7 +15,7 @@ from pipeline.clients import bigquery, pubsub, secretmanager, storage
 from pipeline.clients.bigquery import Source
 from pipeline.clients.pubsub import Topics
 from pipeline.clients.secretmanager import Credentials
-from pipeline.clients.sftp import Server
+from pipeline.clients.ssh import Server
 from pipeline.clients.storage import Bucket
 from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset

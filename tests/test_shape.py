@@ -22,7 +22,7 @@ CLIENTS = {
     "google.cloud.secretmanager_v1": "pipeline.clients.secretmanager",
     "google.cloud.pubsub_v1": "pipeline.clients.pubsub",
     "gnupg": "pipeline.pgp.home",
-    "asyncssh": "pipeline.clients.sftp",
+    "asyncssh": "pipeline.clients.connection",
 }
 STAGES = (
     "clients.bigquery",

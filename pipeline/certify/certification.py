@@ -15,7 +15,7 @@ from typing import Final
 from pipeline import log
 from pipeline.certify.evidence import Gathered, Surroundings, gather
 from pipeline.certify.verdict import Verdict, judge
-from pipeline.clients import sftp
+from pipeline.clients import directory
 from pipeline.clients.storage import StoredObject
 from pipeline.errors import PartnerUnavailable, during
 from pipeline.messages import Request, write
@@ -78,7 +78,7 @@ def _look_back(run: Run) -> Window:
 
 def _listing(run: Run) -> dict[str, int] | None:
     try:
-        files = sftp.listing(run.partner())
+        files = directory.listing(run.partner())
     except PartnerUnavailable as error:
         log.emit("partner.unavailable", str(error), code=error.code)
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import click
 
@@ -10,20 +11,34 @@ from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 
 
 @click.command(short_help="Look at every key and pinned host key.")
+@click.option(
+    "--try",
+    "candidate",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Judge a new key of the partner, before it is put into the secret.",
+)
 @operator
-def command(session: Session) -> int:
+def command(session: Session, candidate: Path | None) -> int:
     """Look at the partner's key, our signing key, and, by logging in, at the SSH keys and the pinned host keys.
 
-    Exit code 1 where one is unusable, or ends within 30 days.
+    Says how long each lasts and what it can, and what the servers offer. A service or a server that does not answer
+    hides none of the others. With --try a file with a new PGP key of the partner is judged instead, as if it were in
+    the secret: it is imported and encrypted to, and kept nowhere. Compare its fingerprint with the partner's by phone.
+
+    Exit code 1 where a key is unusable, could not be looked at, or ends within 30 days.
 
     \b
     Examples:
       python -m pipeline keys
-      python -m pipeline keys --json
+      python -m pipeline keys --try partner-2027.asc
     """
-    from pipeline.keys import THRESHOLDS, look_at_keys
+    from pipeline.keys import THRESHOLDS, look_at_keys, try_partner_key
 
-    states = look_at_keys(session.run())
+    if candidate is not None:
+        states = [try_partner_key(candidate.read_bytes(), candidate.name, session.run())]
+    else:
+        states = look_at_keys(session.run())
     soon = [state for state in states if state.days_left is not None and state.days_left <= max(THRESHOLDS)]
     if session.as_json:
         session.write([dataclasses.asdict(state) for state in states])
@@ -31,6 +46,6 @@ def command(session: Session) -> int:
         for state in states:
             left = "no end" if state.days_left is None else f"{state.days_left} days left"
             color = "red" if state.trouble else "yellow" if state in soon else "green"
-            told = plain(state.trouble or f"{state.fingerprint} usable, {left}")
-            session.say(f"[{color}]{state.key}[/]: {told}")
+            text = state.trouble or f"{state.fingerprint} usable, {left}{f' ({state.detail})' if state.detail else ''}"
+            session.say(f"[{color}]{state.key}[/]: {plain(text)}")
     return ATTENTION if soon or any(state.trouble for state in states) else OK

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pipeline.clients import sftp
-from pipeline.clients.sftp import Server
+from pipeline.clients import connection, directory
+from pipeline.clients.ssh import Server
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import PipelineError, TopicUnavailable
 from pipeline.keys import days_left
@@ -126,10 +126,10 @@ def _topic(name: str, run: Run) -> str:
 def _server(server: Callable[[], Server | None], run: Run) -> str:
     found = server()
     assert found is not None
-    shown = sftp.host_key(found)
-    files = sftp.listing(found)
+    shown = connection.inspect(found)
+    files = directory.listing(found)
     listed = "its listing is closed to us" if files is None else f"{len(files)} files listed"
-    return f"host key {shown} is pinned, the login is accepted, {listed}"
+    return f"host key {shown.host_key} is pinned, the login is accepted, {listed}; {shown.offer.summary}"
 
 
 def _upload() -> str:

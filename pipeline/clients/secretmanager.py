@@ -13,7 +13,7 @@ from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from pipeline.budget import Budget
-from pipeline.errors import CredentialsUnavailable
+from pipeline.errors import CredentialsUnavailable, CredentialsUnreachable
 from pipeline.settings import Settings
 
 
@@ -61,7 +61,7 @@ class Credentials:
         self._budget = budget
 
     def read(self, name: str) -> Secret:
-        """The latest version. Raises CredentialsUnavailable with what to do, OutOfTime."""
+        """The latest version. Raises CredentialsUnavailable with what to do, CredentialsUnreachable, OutOfTime."""
         path = f"projects/{self._project}/secrets/{name}"
         try:
             answer = self._connections.client.access_secret_version(
@@ -80,10 +80,10 @@ class Credentials:
                 f"Access to {path} is denied; the function's account needs secretAccessor on it."
             ) from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
-            raise CredentialsUnavailable(f"Secret Manager cannot give {path}: {type(error).__name__}.") from None
+            raise CredentialsUnreachable(f"Secret Manager cannot give {path}: {type(error).__name__}.") from None
         value = bytes(answer.payload.data)
         if answer.payload.data_crc32c != int.from_bytes(google_crc32c.Checksum(value).digest(), "big"):
-            raise CredentialsUnavailable(f"{path} arrived damaged: its checksum differs.")
+            raise CredentialsUnreachable(f"{path} arrived damaged: its checksum differs.")
         if not value.strip():
             raise CredentialsUnavailable(f"The latest version of {path} is empty; add one with the value.")
         return Secret(name, answer.name.rsplit("/", 1)[-1], value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Generator
 from contextlib import closing
@@ -36,7 +37,12 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
             placed = sftp.put(
                 pieces, server, sealed.file_name, attempt=run.attempt, rename=settings.sftp_publish == "rename"
             )
-        figures.add(rows=sealed.rows, bytes=placed.bytes, confirmation=placed.confirmation)
+        figures.add(
+            rows=sealed.rows,
+            bytes=placed.bytes,
+            confirmation=placed.confirmation,
+            **dataclasses.asdict(placed.protection),
+        )
         assert sealed.sealed.sha256 is not None
         record = Delivered(
             part=sealed.part,
@@ -49,6 +55,7 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
             publish=settings.sftp_publish,
             confirmation=placed.confirmation,
             host_key=placed.host_key,
+            protection=placed.protection,
         )
         folder.add_delivered(record)
     return True

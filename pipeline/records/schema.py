@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import VERSION
 from pipeline.clients.counts import PartCount
+from pipeline.clients.ssh import Protection
 from pipeline.clients.storage import StoredObject
 
 
@@ -111,7 +112,7 @@ class Sending(Record):
 
 
 class Delivered(Record):
-    """A part is at the partner."""
+    """A part is at the partner. `protection` is that of the SSH connection; version 0.1.0 did not record it."""
 
     part: int
     attempt: str
@@ -123,6 +124,7 @@ class Delivered(Record):
     publish: Literal["direct", "rename"]
     confirmation: str
     host_key: str
+    protection: Protection | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,16 @@ from typing import Any
 import asyncssh
 import pytest
 
-from localcloud.keys import SshKey, ssh_key
+from localcloud.keys import SshAlgorithm, SshKey, ssh_key
 from localcloud.partner.faults import Fault, OperationName
 from localcloud.partner.journal import Entry
 from localcloud.partner.running import Running, running
 from localcloud.waiting import until
 from pipeline.budget import Budget
-from pipeline.clients import sftp
-from pipeline.clients.sftp import Placed, Server
+from pipeline.clients import connection, sftp
+from pipeline.clients.directory import directory, listing
+from pipeline.clients.sftp import Placed
+from pipeline.clients.ssh import Server
 from pipeline.errors import (
     CredentialsUnavailable,
     OutOfTime,
@@ -305,7 +307,7 @@ def test_several_keys_may_be_pinned_in_several_spellings(either: Running) -> Non
 
 def test_the_key_that_the_server_showed_is_told_as_ssh_keygen_tells_it(either: Running) -> None:
     assert put(either, [b"x"]).host_key == listening_key(either)
-    assert sftp.host_key(server_of(either)) == listening_key(either)
+    assert connection.inspect(server_of(either)).host_key == listening_key(either)
 
 
 @pytest.mark.parametrize(
@@ -315,6 +317,7 @@ def test_the_key_that_the_server_showed_is_told_as_ssh_keygen_tells_it(either: R
         (b"# none yet\n\n", "No host key is pinned"),
         (b"ssh-ed25519 AAAA", "Line 1 of the pinned host keys is not a public key"),
         (b"\n\nsftp.example.com ssh-ed25519 not+base64", "Line 3 of the pinned host keys"),
+        (b"ssh-ed25519 " + b"A" * 68, "Line 1 of the pinned host keys"),
         (b"SHA256:fingerprint", "Line 1 of the pinned host keys"),
         (b"\xff\xfe\x00", "Line 1 of the pinned host keys"),
         (b"-----BEGIN OPENSSH PRIVATE KEY-----", "Line 1 of the pinned host keys"),
@@ -371,13 +374,13 @@ class Watched(asyncssh.SSHServer):
         self.connection = conn
 
     def auth_completed(self) -> None:
-        for name in ("recv_cipher", "send_cipher", "recv_compression", "username"):
+        for name in ("recv_cipher", "send_cipher", "recv_mac", "recv_compression", "username"):
             Watched.agreed[name] = self.connection.get_extra_info(name)
 
 
 @contextmanager
-def watched(directory: Path, host_key: SshKey, login: SshKey) -> Iterator[int]:
-    """Such a server on a thread of its own; its port."""
+def watched(directory: Path, host_key: SshKey, login: SshKey, **options: Any) -> Iterator[Server]:
+    """Such a server on a thread of its own, with `options` of asyncssh.listen; where it is."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -390,11 +393,13 @@ def watched(directory: Path, host_key: SshKey, login: SshKey) -> Iterator[int]:
             server_host_keys=[asyncssh.import_private_key(host_key.private)],
             authorized_client_keys=asyncssh.import_authorized_keys(login.public.decode()),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(directory).encode()),
+            **options,
         )
 
     acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(30)
     try:
-        yield acceptor.get_port()
+        port = acceptor.get_port()
+        yield Server("127.0.0.1", port, "psp", "", login.private, host_key.public, Budget.of(60))
     finally:
         loop.call_soon_threadsafe(acceptor.close)
         asyncio.run_coroutine_threadsafe(acceptor.wait_closed(), loop).result(30)
@@ -404,17 +409,91 @@ def watched(directory: Path, host_key: SshKey, login: SshKey) -> Iterator[int]:
 
 
 def test_aes_in_gcm_is_agreed_on_and_no_compression(tmp_path: Path) -> None:
-    host_key, login = ssh_key(), ssh_key()
-    with watched(tmp_path, host_key, login) as port:
-        server = Server("127.0.0.1", port, "psp", "", login.private, host_key.public, Budget.of(60))
+    with watched(tmp_path, ssh_key(), ssh_key()) as server:
         sftp.put(iter([CONTENT]), server, NAME, attempt="a", rename=False)
     assert Watched.agreed == {
         "recv_cipher": "aes128-gcm@openssh.com",
         "send_cipher": "aes128-gcm@openssh.com",
+        "recv_mac": "aes128-gcm@openssh.com",
         "recv_compression": "none",
         "username": "psp",
     }
     assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("options", "kex", "post_quantum"),
+    [
+        ({}, "mlkem768x25519-sha256", True),
+        ({"kex_algs": ["ecdh-sha2-nistp521", "mlkem1024nistp384-sha384"]}, "mlkem1024nistp384-sha384", True),
+        ({"kex_algs": ["diffie-hellman-group14-sha256", "ecdh-sha2-nistp384"]}, "ecdh-sha2-nistp384", False),
+        ({"encryption_algs": ["aes256-ctr"]}, "mlkem768x25519-sha256", True),
+    ],
+)
+def test_how_a_connection_is_protected_is_told_as_it_was_agreed_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: dict[str, Any], kex: str, post_quantum: bool
+) -> None:
+    asyncssh.set_debug_level(2)  # its own log, which names the algorithm in use
+    try:
+        with caplog.at_level("DEBUG", "asyncssh"), watched(tmp_path, ssh_key(), ssh_key(), **options) as server:
+            protection = sftp.put(iter([CONTENT]), server, NAME, attempt="a", rename=False).protection
+    finally:
+        asyncssh.set_debug_level(1)
+    assert (protection.kex, protection.post_quantum) == (kex, post_quantum)
+    assert f"Key exchange alg: {kex}\n" in caplog.text
+    assert (protection.cipher, protection.mac) == (Watched.agreed["recv_cipher"], Watched.agreed["recv_mac"])
+
+
+WEAK: dict[str, dict[str, Any]] = {
+    "a key exchange with SHA-1": {"kex_algs": ["diffie-hellman-group14-sha1"]},
+    "a key exchange with a small group": {"kex_algs": ["diffie-hellman-group-exchange-sha256"]},
+    "a key exchange by RSA of 2,048 bits": {"kex_algs": ["rsa2048-sha256"]},
+    "a MAC with SHA-1": {"encryption_algs": ["aes128-ctr"], "mac_algs": ["hmac-sha1", "hmac-sha1-etm@openssh.com"]},
+    "a truncated MAC": {"encryption_algs": ["aes128-ctr"], "mac_algs": ["hmac-sha2-256-96"]},
+    "a cipher that was given up": {"encryption_algs": ["aes128-cbc", "3des-cbc"]},
+}
+
+
+@pytest.mark.parametrize("weakness", WEAK)
+def test_a_server_that_offers_nothing_else_is_not_spoken_to(tmp_path: Path, weakness: str) -> None:
+    with (
+        watched(tmp_path, ssh_key(), ssh_key(), **WEAK[weakness]) as server,
+        pytest.raises(PartnerUnavailable, match="offers no key exchange, host key, cipher or MAC that we accept"),
+    ):
+        sftp.put(iter([CONTENT]), server, NAME, attempt="a", rename=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
+def test_a_host_key_that_is_not_pinned_is_shown_beside_those_that_are(tmp_path: Path, kind: SshAlgorithm) -> None:
+    shown, pinned = ssh_key(kind), ssh_key()
+    with watched(tmp_path, shown, ssh_key()) as server, pytest.raises(PartnerUntrusted) as caught:
+        connection.inspect(replace(server, host_keys=pinned.public))
+    message = caught.value.message
+    for key in (shown, pinned):
+        line = b" ".join(key.public.split()[:2]).decode()
+        assert line in message
+        assert str(asyncssh.import_public_key(key.public).get_fingerprint()) in message
+    assert message.index(shown.public.split()[1].decode()) < message.index(pinned.public.split()[1].decode())
+
+
+def test_what_a_server_offers_is_told(tmp_path: Path, openssh: Running) -> None:
+    with watched(tmp_path, ssh_key(), ssh_key()) as server:
+        offer = connection.inspect(server).offer
+    assert offer.summary.startswith("key exchange is post-quantum; accepted of what it offers: key exchange mlkem768")
+    assert "diffie-hellman-group14-sha1" in offer.key_exchanges
+    assert "sha1" not in offer.summary
+    theirs = connection.inspect(server_of(openssh)).offer
+    assert "curve25519-sha256" in theirs.key_exchanges
+    assert "hmac-sha2-256-etm@openssh.com" in theirs.macs
+    assert "aes256-gcm@openssh.com" in theirs.ciphers
+    assert "ssh-ed25519" in theirs.host_keys
+
+
+def test_a_login_key_is_read_however_it_was_saved(aws: Running) -> None:
+    windows = b"\xef\xbb\xbf" + aws.client_key.private.replace(b"\n", b"\r\n")
+    pinned = b"\xef\xbb\xbf" + aws.host_key.public + b"\r\n"
+    assert put(aws, [CONTENT], key=windows, host_keys=pinned).confirmation == "size"
 
 
 # What goes wrong
@@ -468,7 +547,7 @@ def test_a_rename_of_which_nothing_was_heard_is_repeated_until_the_file_is_there
     assert (aws.root / NAME).read_bytes() == CONTENT
 
 
-def test_a_twin_that_was_faster_to_rename_is_a_success(aws: Running) -> None:
+def test_a_concurrent_attempt_that_was_faster_to_rename_is_a_success(aws: Running) -> None:
     """The final name is taken, by just these bytes, between the listing and the rename."""
 
     def chunks() -> Iterator[bytes]:
@@ -493,8 +572,8 @@ def test_a_server_that_is_not_there_is_said_not_to_be(aws: Running) -> None:
             put(aws, [CONTENT], **others)
 
 
-COURTESY = 2 * sftp.FAREWELL_SECONDS
-"""For the last words to a server that failed us, and for the connection to close."""
+CLEANUP = 2 * connection.CLEANUP_SECONDS
+"""For closing the file on a server that failed us, and for the connection to close."""
 
 HANGS: dict[str, tuple[OperationName, Callable[[Server, str], object]]] = {
     "open a file to write": ("open", lambda server, name: putting(server, name, rename=False)),
@@ -503,16 +582,28 @@ HANGS: dict[str, tuple[OperationName, Callable[[Server, str], object]]] = {
     "confirm": ("stat", lambda server, name: putting(server, name, rename=False)),
     "sweep": ("list", lambda server, name: putting(server, name, rename=True)),
     "rename": ("rename", lambda server, name: putting(server, name, rename=True)),
-    "list": ("list", lambda server, _: sftp.listing(server)),
-    "ask for a size": ("stat", lambda server, name: sftp.sizes(server, [name])),
-    "open a file to read": ("open", lambda server, name: sftp.fetch(server, name, most=1_000_000)),
-    "read": ("read", lambda server, name: sftp.fetch(server, name, most=1_000_000)),
+    "list": ("list", lambda server, _: listing(server)),
+    "ask for a size": ("stat", lambda server, name: sizes(server, [name])),
+    "open a file to read": ("open", lambda server, name: read(server, name)),
+    "read": ("read", lambda server, name: read(server, name)),
 }
 
 
 def putting(server: Server, name: str, *, rename: bool) -> Placed:
     """Put a file there."""
     return sftp.put(iter([CONTENT]), server, name, attempt="a1", rename=rename)
+
+
+def sizes(server: Server, names: list[str]) -> dict[str, int | None] | None:
+    """Ask for the sizes of files there."""
+    with directory(server) as there:
+        return there.sizes(names)
+
+
+def read(server: Server, name: str, most: int = 1_000_000) -> bytes:
+    """Read a file there, or its beginning."""
+    with directory(server) as there:
+        return there.read(name, most, 60)
 
 
 def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(aws: Running) -> None:
@@ -528,7 +619,7 @@ def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(aws: Ru
         began = time.monotonic()
         with pytest.raises(PipelineError) as caught:
             HANGS[case][1](server_of(aws, 2), names[case])
-        return caught.type, time.monotonic() - began < 2 + COURTESY
+        return caught.type, time.monotonic() - began < 2 + CLEANUP
 
     with ThreadPoolExecutor(len(HANGS)) as pool:
         outcomes = dict(zip(HANGS, pool.map(ended, HANGS), strict=True))
@@ -543,7 +634,7 @@ def test_a_server_that_hangs_at_the_door_ends_within_the_budget(aws: Running, op
     before = set(threading.enumerate())
     with pytest.raises((OutOfTime, PartnerUnavailable)):
         put(aws, [CONTENT], seconds=1)
-    assert time.monotonic() - began < 1 + COURTESY
+    assert time.monotonic() - began < 1 + CLEANUP
     assert set(threading.enumerate()) - before == set()
 
 
@@ -561,7 +652,7 @@ def test_a_listing_names_files_with_their_sizes_and_no_directories(either: Runni
     (either.root / "a.pgp").write_bytes(b"")
     (either.root / "folder").mkdir()
     try:
-        found = sftp.listing(server_of(either))
+        found = listing(server_of(either))
     finally:
         (either.root / "folder").rmdir()
     assert found is not None
@@ -570,30 +661,31 @@ def test_a_listing_names_files_with_their_sizes_and_no_directories(either: Runni
 
 
 def test_a_listing_that_is_closed_to_us_is_none_and_so_are_sizes(closed: Running) -> None:
-    assert sftp.listing(server_of(closed)) is None
-    assert sftp.sizes(server_of(closed), ["a.pgp"]) is None
+    assert listing(server_of(closed)) is None
+    assert sizes(server_of(closed), ["a.pgp"]) is None
 
 
 def test_sizes_are_those_of_the_files_that_are_there(either: Running) -> None:
     (either.root / "a.pgp").write_bytes(b"xyz")
-    found = sftp.sizes(server_of(either), ["a.pgp", "b.pgp"])
+    found = sizes(server_of(either), ["a.pgp", "b.pgp"])
     assert found == {"a.pgp": 3, "b.pgp": None}
 
 
-def test_a_returned_file_is_fetched_whole_unless_it_is_too_large(either: Running) -> None:
+def test_a_file_is_read_up_to_a_limit_and_a_missing_one_leaves_the_connection_usable(either: Running) -> None:
     (either.root / "error.txt").write_bytes(CONTENT)
-    server = server_of(either)
-    assert sftp.fetch(server, "error.txt", most=len(CONTENT)) == CONTENT
-    with pytest.raises(PartnerRefused, match=r"error\.txt is larger than 299999 bytes"):
-        sftp.fetch(server, "error.txt", most=len(CONTENT) - 1)
-    with pytest.raises(PartnerRefused, match="SFTPNoSuchFile"):
-        sftp.fetch(server, "none.txt", most=10)
+    with directory(server_of(either)) as there:
+        assert there.read("error.txt", len(CONTENT), 60) == CONTENT
+        assert there.read("error.txt", len(CONTENT) + 1, 60) == CONTENT
+        with pytest.raises(PartnerRefused, match="SFTPNoSuchFile"):
+            there.read("none.txt", 10, 60)
+        assert there.read("error.txt", 1000, 60) == CONTENT[:1000]
 
 
 def test_removing_a_file_twice_does_nothing_the_second_time(either: Running) -> None:
     (either.root / "a.pgp").write_bytes(b"x")
-    for _ in range(2):
-        sftp.remove(server_of(either), "a.pgp")
+    with directory(server_of(either)) as there:
+        for _ in range(2):
+            there.remove("a.pgp")
     assert visible(either) == []
 
 

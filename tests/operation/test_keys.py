@@ -194,3 +194,81 @@ def test_two_host_keys_may_be_pinned_while_the_partner_changes_from_one_to_the_o
         with _server_shows(operator, new):
             assert operator.run("keys").exit_code == 0
             operator.delivered(3)
+
+
+def test_what_is_pinned_and_what_the_server_shows_are_told_by_fingerprint_and_line(operator: Operator) -> None:
+    new = keys.ssh_key("ecdsa-sha2-nistp256")
+    with _server_shows(operator, new):
+        event, trouble = _trouble(operator, "SSH keys of the partner's server")
+    assert event == "hostkey.changed"
+    for public in (new.public, operator.deployment.cloud.server_key.public):
+        assert b" ".join(public.split()[:2]).decode() in trouble
+    assert trouble.count("SHA256:") == 2
+
+
+def test_keys_say_what_they_can_and_what_the_server_offers(operator: Operator) -> None:
+    details = {state["key"]: state["detail"] for state in operator.answer("keys")}
+    assert details["partner's encryption key"].startswith("encryption with cv25519 ")
+    assert "signing with ed25519" in details["our signing key"]
+    assert "key exchange curve25519-sha256" in details["SSH keys of the partner's server"]
+
+
+def test_a_partner_that_is_down_hides_no_other_key_and_calls_none_unusable(operator: Operator) -> None:
+    states = {state["key"]: state for state in operator.answer("keys", code=1, SFTP_PORT="1")}
+    assert states["SSH keys of the partner's server"]["event"] == "key.unchecked"
+    assert states["partner's encryption key"]["days_left"] is None
+    assert [state["event"] for state in states.values()].count("key.usable") == 2
+
+
+def test_an_unreachable_secret_manager_makes_no_key_unusable(operator: Operator) -> None:
+    elsewhere = {"SECRET_MANAGER_EMULATOR_HOST": "127.0.0.1:1", "TIME_BUDGET_SECONDS": "10"}
+    result = operator.run("keys", "--json", "--log", "-", **elsewhere)
+    assert result.exit_code in (1, 3)
+    assert "key.unusable" not in result.output
+    assert "hostkey.changed" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "trouble"),
+    [
+        ({}, None),
+        ({"encryption_expires_in": timedelta(days=400, hours=12)}, None),
+        ({"encryption_expires_in": timedelta(days=-2)}, "has no usable encryption subkey"),
+        ({"revoked": "key"}, "is revoked"),
+        ({"encryption": False}, "has no encryption subkey"),
+    ],
+    ids=["good", "good for a while", "subkey expired", "revoked", "cannot encrypt"],
+)
+def test_a_new_key_of_the_partner_is_judged_before_it_is_trusted(
+    operator: Operator, tmp_path: Path, options: dict[str, Any], trouble: str | None
+) -> None:
+    key = _pgp(**options)
+    file = tmp_path / "new.asc"
+    file.write_bytes(key.public)
+    (state,) = operator.answer("keys", "--try", str(file), code=1 if trouble else 0)
+    assert (state["key"], state["fingerprint"]) == ("partner's new key", "" if trouble else key.fingerprint)
+    assert trouble is None or (trouble in state["trouble"] and "file new.asc" in state["trouble"])
+    if not trouble:
+        assert "Partner <partner@example.com>" in state["detail"]
+        assert state["days_left"] == (400 if options else None)
+
+
+@pytest.mark.parametrize("content", [b"", b"no key at all"])
+def test_a_file_that_is_no_key_is_said_to_be_none(operator: Operator, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "new.asc"
+    file.write_bytes(content)
+    (state,) = operator.answer("keys", "--try", str(file), code=1)
+    assert "gpg finds 0 in it" in state["trouble"]
+
+
+def test_a_delivery_records_how_its_connection_was_protected(operator: Operator) -> None:
+    hour = operator.delivered(3)
+    (name,) = operator.records(hour, "r1/delivered")
+    bucket = operator.deployment.cloud.storage.bucket("records")
+    record = json.loads(bucket.blob(name).download_as_bytes())["record"]
+    assert record["protection"] == {
+        "kex": "curve25519-sha256",
+        "cipher": "aes128-gcm@openssh.com",
+        "mac": "aes128-gcm@openssh.com",
+        "post_quantum": False,
+    }
