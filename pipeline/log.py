@@ -19,9 +19,9 @@ from types import MappingProxyType
 from typing import Final, Literal, TextIO
 
 from pipeline.errors import PipelineError
+from pipeline.states import STATES, Severity
 from pipeline.window import Delivery
 
-Severity = Literal["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"]
 Value = str | int | float | bool | None
 Stage = Literal["fanout", "plan", "seal", "upload", "certify", "collect", "keys"]
 """What a run does, by the one name that module, events, errors and prose have for it."""
@@ -69,16 +69,8 @@ EVENTS: Final[Mapping[str, Event]] = {
     "delivery.empty": Event("INFO", "The window has no rows; recorded, nothing is sent."),
     "delivery.unchanged": Event("INFO", "The window was delivered before; nothing was done."),
     "delivery.completed": Event("NOTICE", "Every part of the delivery is at the partner."),
-    "window.certified": Event("NOTICE", "Source, records, archive and partner agree on the window."),
-    "window.missing": Event("ERROR", "A window has rows at the source and no delivery; it is republished.", alert=True),
-    "window.late_rows": Event("WARNING", "Rows arrived after the window was delivered.", alert=True),
-    "window.rows_gone": Event("WARNING", "Rows that were sent are in no window of the source any more.", alert=True),
-    "window.refused": Event("WARNING", "A window is still refused; its rows break the contract."),
-    "window.not_ready": Event("WARNING", "A window is due and the warehouse has not finished it.", alert=True),
-    "window.empty": Event("INFO", "A window without rows was recorded as empty."),
+    **{state.event: Event(state.severity, state.meaning, state.alert) for state in STATES.values() if state.event},
     "window.resent": Event("WARNING", "A file at the partner differed and is sent again.", alert=True),
-    "window.mismatch": Event("CRITICAL", "Archived objects, records or the partner's files differ.", alert=True),
-    "window.unconfirmed": Event("WARNING", "The partner does not list the file, or its listing is closed to us."),
     "window.republished": Event("WARNING", "A hole was found and its window was published again.", alert=True),
     "returns.error": Event("ERROR", "The partner returned an error file.", alert=True),
     "returns.received": Event("NOTICE", "The partner returned a file; it is archived."),

@@ -10,31 +10,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
 
 from pipeline import log
 from pipeline.certify.evidence import Gathered, Surroundings, gather
-from pipeline.certify.verdict import Verdict, judge
+from pipeline.certify.verdict import judge
 from pipeline.clients import directory
 from pipeline.clients.storage import StoredObject
 from pipeline.errors import PartnerUnavailable, during
 from pipeline.messages import Request, write
 from pipeline.records.schema import Certificate
 from pipeline.run import Run
+from pipeline.states import STATES, Verdict
 from pipeline.window import Slot, Window
-
-_EVENTS: Final[dict[Verdict, str]] = {
-    "certified": "window.certified",
-    "empty": "window.empty",
-    "missing": "window.missing",
-    "refused": "window.refused",
-    "late rows": "window.late_rows",
-    "rows gone": "window.rows_gone",
-    "archive mismatch": "window.mismatch",
-    "partner mismatch": "window.mismatch",
-    "unconfirmed": "window.unconfirmed",
-    "source not ready": "window.not_ready",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +104,7 @@ def _concluded(slot: Slot, verdict: Verdict, found: Gathered, request: Request, 
         found.folder.add_certificate(certificate)
         with log.bound(dataset=slot.dataset, window=str(slot.window)):
             log.emit(
-                _EVENTS[verdict],
+                str(STATES[verdict].event),
                 "; ".join(certificate.problems) or None,
                 revision=found.folder.delivery.revision,
                 rows=found.now.rows,

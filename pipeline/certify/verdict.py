@@ -3,25 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
 from pipeline.records.schema import Change
-
-Verdict = Literal[
-    "certified",
-    "empty",
-    "missing",
-    "refused",
-    "late rows",
-    "rows gone",
-    "archive mismatch",
-    "partner mismatch",
-    "unconfirmed",
-    "source not ready",
-]
-
-SETTLED: Final[tuple[Verdict, ...]] = ("certified", "empty")
-"""Verdicts that need nobody's attention."""
+from pipeline.states import Verdict
 
 
 @dataclass(frozen=True, slots=True)

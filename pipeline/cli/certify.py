@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain, window_options
+from pipeline.states import STATES
 from pipeline.window import rfc3339
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ def command(session: Session, start: str | None, end: str | None, datasets: tupl
       python -m pipeline certify --start 2026-11-23T13:00:00Z --dataset payments --json
     """
     from pipeline.certify.certification import certify
-    from pipeline.certify.verdict import SETTLED
 
     outcomes = certify(session.request("certify", start, end, datasets, full=full), session.run())
-    unsettled = [outcome for outcome in outcomes if outcome.certificate.verdict not in SETTLED]
+    unsettled = [outcome for outcome in outcomes if STATES[outcome.certificate.verdict].needs_attention]
     if session.as_json:
         session.write([_as_json(outcome) for outcome in outcomes])
     else:

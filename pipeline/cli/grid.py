@@ -5,33 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from pipeline.cli.history import History
+from pipeline.states import STATES, StateName
 from pipeline.window import HOUR, Slot, Window, rfc3339
 
-STATES: Final[dict[str, str]] = {
-    "certified": "source, records, archive and partner agree",
-    "empty": "no rows; recorded, nothing was sent",
-    "delivered": "at the partner, not certified yet",
-    "sealed": "archived and sealed, not at the partner yet",
-    "planned": "counted, not sealed yet",
-    "awaited": "the hour is still in its time",
-    "source not ready": "the warehouse has not finished the hour",
-    "unconfirmed": "sent, and nothing proves that it arrived",
-    "late rows": "rows arrived after the plan",
-    "rows gone": "rows that were sent were deleted at the source",
-    "refused": "rows break the contract; nothing was sent",
-    "missing": "due, and not delivered",
-    "partner mismatch": "the partner holds another size",
-    "archive mismatch": "an archived object or a record is not what was written",
-}
-"""Every state of a slot and what it means, the quiet ones first."""
-
-WELL: Final = ("certified", "empty", "delivered", "sealed", "planned", "awaited")
-"""States that need nobody's attention."""
-
-_UNTIL_DELIVERED: Final = ("missing", "source not ready", "partner mismatch", "refused")
+_UNTIL_DELIVERED: Final[tuple[StateName, ...]] = ("missing", "source not ready", "partner mismatch", "refused")
 """Verdicts that a later delivery answers; any other verdict stands until certify gives another."""
 
 
@@ -43,7 +23,7 @@ class Cell:
     """
 
     slot: Slot
-    state: str
+    state: StateName
     revision: int
     rows: int | None = None
     bytes: int | None = None
@@ -54,7 +34,7 @@ class Cell:
     @property
     def well(self) -> bool:
         """Nobody need look at it."""
-        return self.state in WELL
+        return not STATES[self.state].needs_attention
 
     def as_json(self) -> dict[str, object]:
         """As `--json` shows it."""
@@ -101,7 +81,7 @@ class Trouble:
 
     dataset: str
     window: Window
-    state: str
+    state: StateName
     problems: tuple[str, ...]
 
 
@@ -139,7 +119,7 @@ def would(history: History, *, resend: bool, revise: bool) -> str:
     return f"go on with revision {latest}, which is {state}"
 
 
-def _state(history: History, now: datetime) -> tuple[str, tuple[str, ...]]:
+def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]:
     certificate, progress = history.certificate, _progress(history)
     if history.damage:
         return "archive mismatch", history.damage
@@ -157,7 +137,7 @@ def _state(history: History, now: datetime) -> tuple[str, tuple[str, ...]]:
     return "missing", ("nothing is recorded for it",)
 
 
-def _progress(history: History) -> str:
+def _progress(history: History) -> Literal["nothing", "empty", "refused", "delivered", "sealed", "planned"]:
     """How far the latest revision came."""
     plan = history.plan
     if plan is None:

@@ -7,33 +7,16 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from pipeline.cli.grid import STATES, WELL, Cell, Trouble, troubles
+from pipeline.cli.grid import Cell, Trouble, troubles
 from pipeline.keys import THRESHOLDS, KeyState
+from pipeline.states import STATES
 from pipeline.window import HOUR
 
-SIGNS: Final[Mapping[str, str]] = {
-    "certified": "✓",
-    "empty": "∅",
-    "delivered": "→",
-    "sealed": "◆",
-    "planned": "◇",
-    "awaited": "·",
-    "source not ready": "…",
-    "unconfirmed": "?",
-    "late rows": "+",
-    "rows gone": "−",
-    "refused": "✗",
-    "missing": "!",
-    "partner mismatch": "≠",
-    "archive mismatch": "≠",
-}
-"""A sign for each state, so that no meaning rests on colour alone."""
-
 _STYLE: Final = """
-:root{color-scheme:light dark;--ink:#1c2330;--quiet:#667085;--paper:#fff;--line:#d9dee7;--settled:#1a7f4b;
---moving:#2b6cb0;--wrong:#c0362c;--soft:#f3f5f9}
+:root{color-scheme:light dark;--ink:#1c2330;--quiet:#667085;--paper:#fff;--line:#d9dee7;--green:#1a7f4b;
+--blue:#2b6cb0;--red:#c0362c;--soft:#f3f5f9}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--quiet:#98a2b3;--paper:#12161d;--line:#2c3442;
---settled:#4cc38a;--moving:#6fb1ff;--wrong:#ff7b72;--soft:#1b212b}}
+--green:#4cc38a;--blue:#6fb1ff;--red:#ff7b72;--soft:#1b212b}}
 body{font:15px/1.45 system-ui,"DejaVu Sans",sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;
 max-width:80rem;padding:0 1rem}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.25rem 0}.quiet{color:var(--quiet)}
@@ -42,17 +25,17 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.2
 .grid td{border:1px solid var(--paper);border-radius:4px;color:#fff;cursor:default}
 .grid tbody th{text-align:left;padding-right:.75rem;font-size:.95rem;position:sticky;left:0;background:var(--paper)}
 .grid .day{border-left:1px solid var(--line);text-align:left;padding-left:.3rem}
-.settled{background:var(--settled)}.moving{background:var(--moving)}.wrong{background:var(--wrong);font-weight:700}
+.green{background:var(--green)}.blue{background:var(--blue)}.red{background:var(--red);font-weight:700}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1rem;padding:0;list-style:none;font-size:.85rem}
 .legend b{display:inline-block;width:1.35rem;text-align:center;border-radius:4px;color:#fff;margin-right:.35rem}
 @media(prefers-color-scheme:dark){.grid td,.legend b{color:#0b0e13}}
-.grid .none,.legend b.none{background:var(--soft);color:var(--quiet)}
+.grid .grey,.legend b.grey{background:var(--soft);color:var(--quiet)}
 .list td,.list th{padding:.3rem .9rem .3rem 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-.list .number{text-align:right}.bad{color:var(--wrong);font-weight:600}
+.list .number{text-align:right}.bad{color:var(--red);font-weight:600}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1rem}
 figure{margin:0;padding:.75rem;border:1px solid var(--line);border-radius:8px}
 figcaption{font-size:.9rem;margin-bottom:.4rem}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--quiet);font-size:10px}rect.bar{fill:var(--moving)}line{stroke:var(--line)}
+svg text{fill:var(--quiet);font-size:10px}rect.bar{fill:var(--blue)}line{stroke:var(--line)}
 """
 
 
@@ -85,18 +68,6 @@ def _sentence(wrong: Sequence[Cell]) -> str:
     return f"<b class=bad>{len(wrong)} need attention.</b>" if wrong else "Nothing needs attention."
 
 
-def _kind(cell: Cell) -> str:
-    return (
-        "settled"
-        if cell.state in WELL[:2]
-        else "none"
-        if cell.state == "awaited"
-        else "moving"
-        if cell.well
-        else "wrong"
-    )
-
-
 def _grid(grid: Mapping[datetime, Mapping[str, Cell]], hours: Sequence[datetime], names: Sequence[str]) -> str:
     days: dict[str, int] = {}
     for hour in hours:
@@ -119,17 +90,17 @@ def _square(cell: Cell) -> str:
     told = f"{cell.slot.dataset} {cell.slot.window.start:%Y-%m-%d %H:%M} r{cell.revision}: {cell.state}"
     text = "\n".join((", ".join((told, *figures)), *cell.problems))
     return (
-        f'<td class="{_kind(cell)}" data-state="{escape(cell.state)}" title="{escape(text)}">'
-        f"{SIGNS.get(cell.state, '?')}</td>"
+        f'<td class="{STATES[cell.state].colour}" data-state="{escape(cell.state)}" title="{escape(text)}">'
+        f"{STATES[cell.state].sign}</td>"
     )
 
 
 def _legend(cells: Sequence[Cell]) -> str:
-    shown = {cell.state: _kind(cell) for cell in cells}
+    shown = {cell.state for cell in cells}
     entries = "".join(
-        f'<li><b class="{shown[state]}">{SIGNS[state]}</b>{state}: {meaning}</li>'
-        for state, meaning in STATES.items()
-        if state in shown
+        f'<li><b class="{state.colour}">{state.sign}</b>{name}: {escape(state.meaning)}</li>'
+        for name, state in STATES.items()
+        if name in shown
     )
     return f'<ul class="legend">{entries}</ul>'
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
+from pipeline.states import STATES, Colour
 
 if TYPE_CHECKING:
     from pipeline.cli.grid import Cell
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from pipeline.window import Slot
 
     Grid = dict[datetime, dict[str, Cell]]
+
+
+TERMINAL: Final[dict[Colour, str]] = {"green": "green", "grey": "dim", "blue": "cyan", "red": "red"}
+"""How rich calls the colours of states."""
 
 
 @click.command(short_help="Where every delivery stands; one delivery in full; a page.")
@@ -99,13 +104,11 @@ def _show(session: Session, found: Grid, names: tuple[str, ...]) -> None:
 
 
 def _shown(cell: Cell) -> str:
-    from pipeline.cli.grid import WELL
-
-    color = "green" if cell.state in WELL[:2] else "cyan" if cell.well else "red"
+    colour = TERMINAL[STATES[cell.state].colour]
     revision = f" r{cell.revision}" if cell.revision > 1 else ""
     figures = [f"{cell.rows:,} rows"] if cell.rows else []
     figures += [f"{cell.bytes:,} B"] if cell.bytes else []
-    return f"[{color}]{cell.state}[/]{revision} [dim]{', '.join(figures)}[/]".strip()
+    return f"[{colour}]{cell.state}[/]{revision} [dim]{', '.join(figures)}[/]".strip()
 
 
 def _one(session: Session, slot: Slot) -> int:

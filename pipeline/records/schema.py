@@ -17,6 +17,7 @@ from pipeline import VERSION
 from pipeline.clients.counts import PartCount
 from pipeline.clients.ssh import Protection
 from pipeline.clients.storage import StoredObject
+from pipeline.states import Verdict
 
 
 def _now() -> datetime:
@@ -144,7 +145,7 @@ class Change:
 class Certificate(Record):
     """What was compared for one slot, with which figures, and the verdict. `full`: every archived byte was read."""
 
-    verdict: str
+    verdict: Verdict
     full: bool
     rows_planned: int
     rows_now: int

@@ -1,5 +1,5 @@
-# What the function says in its log, as numbers. The pipeline documents its events in pipeline/log.py; every one that
-# is marked there to be alerted stands here, and no other (tests compare the two).
+# What the function says in its log, as numbers. The pipeline documents its events in pipeline/log.py and pipeline/states.py; every one
+# that is marked there to be alerted stands here, and no other (tests compare the two).
 
 locals {
   # `lasting`: for so many seconds without a pause before anybody hears of it, because the function tries again by
@@ -17,6 +17,7 @@ locals {
     "window.rows_gone"   = { severity = "WARNING", lasting = 0, what = "Rows that were sent are in no window of the source any more." }
     "window.not_ready"   = { severity = "WARNING", lasting = 0, what = "A window is due to be certified and the warehouse has not finished it." }
     "window.resent"      = { severity = "WARNING", lasting = 0, what = "A file at the partner differed and is sent again." }
+    "window.partner_mismatch" = { severity = "ERROR", lasting = 0, what = "The partner holds a file of another size than was sent; it is sent again." }
     "window.mismatch"    = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
     "window.republished" = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
     "returns.error"      = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }

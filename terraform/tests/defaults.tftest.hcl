@@ -174,9 +174,12 @@ run "every_event_that_the_code_alerts_has_a_policy" {
 
   assert {
     condition = toset(keys(google_monitoring_alert_policy.event)) == toset([
-      for event in regexall("\"([a-z_]+\\.[a-z_]+)\": Event\\([^\\n]*alert=True\\)", file("../pipeline/log.py")) : event[0]
+      for event in concat(
+        regexall("\"([a-z_]+\\.[a-z_]+)\": Event\\([^\\n]*alert=True\\)", file("../pipeline/log.py")),
+        regexall("event=\"([a-z_.]+)\",\\s*alert=True", file("../pipeline/states.py")),
+      ) : event[0]
     ])
-    error_message = "The alert policies and the events marked alert=True in pipeline/log.py differ."
+    error_message = "The alert policies and the events marked alert=True in pipeline/log.py and pipeline/states.py differ."
   }
   assert {
     condition     = alltrue([for event in keys(google_monitoring_alert_policy.event) : strcontains(google_logging_metric.event[event].filter, "jsonPayload.event=(\"${event}\")")])

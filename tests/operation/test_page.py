@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.grid import STATES, Cell, grid
-from pipeline.cli.page import SIGNS, page
+from pipeline.cli.grid import Cell, grid
+from pipeline.cli.page import page
 from pipeline.keys import KeyState
 from pipeline.window import Slot, Window
 from tests.operation.operator import Operator
@@ -112,7 +112,3 @@ def test_a_page_without_keys_says_why() -> None:
     text = page(found, ["payments"], [], "The server is down.", NOON + timedelta(hours=1))
     assert "The keys could not be looked at: The server is down." in text
     assert "Nothing needs attention." in text
-
-
-def test_every_state_has_a_sign_so_that_no_meaning_rests_on_colour_alone() -> None:
-    assert list(SIGNS) == list(STATES)

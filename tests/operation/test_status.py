@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli.grid import STATES, Cell, cell, grid, troubles, would
+from pipeline.cli.grid import Cell, cell, grid, troubles, would
 from pipeline.cli.history import History
 from pipeline.clients.counts import PartCount
 from pipeline.clients.storage import StoredObject
 from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
+from pipeline.states import STATES, Verdict
 from pipeline.window import Slot, Window
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -76,7 +77,7 @@ def _delivered(part: int = 1, minutes: int = 2) -> Delivered:
     )
 
 
-def _certificate(verdict: str, minutes: int = 60) -> Certificate:
+def _certificate(verdict: Verdict, minutes: int = 60) -> Certificate:
     return Certificate(
         created=BASE["created"] + timedelta(minutes=minutes),
         version="1",
@@ -102,7 +103,7 @@ NOTHING = History(SLOT, 0)
 DAMAGED = History(SLOT, 1, damage=("The record was altered.",))
 
 
-def _with(history: History, verdict: str, minutes: int = 60) -> History:
+def _with(history: History, verdict: Verdict, minutes: int = 60) -> History:
     return History(
         history.slot,
         history.revision,

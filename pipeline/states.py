@@ -1,0 +1,171 @@
+"""Every state that a slot can be in: one table for verdicts, events, grid, page and runbook.
+
+Certify gives the verdicts, and logs a verdict's event when it says something new about a slot. The states without an
+event are progress: what the records show before certify has judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Severity = Literal["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"]
+Colour = Literal["green", "grey", "blue", "red"]
+"""Settled, nothing to see yet, under way, needs attention."""
+
+Verdict = Literal[
+    "certified",
+    "empty",
+    "missing",
+    "refused",
+    "late rows",
+    "rows gone",
+    "archive mismatch",
+    "partner mismatch",
+    "unconfirmed",
+    "source not ready",
+]
+Progress = Literal["delivered", "sealed", "planned", "awaited"]
+StateName = Verdict | Progress
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state: how bad it is, how it is shown, what it means and what to do, each in a sentence.
+
+    `sign` stands beside the colour, so that no meaning rests on colour alone. `event` is what certify logs; `alert`
+    says that Terraform has an alert policy on it.
+    """
+
+    severity: Severity
+    sign: str
+    colour: Colour
+    meaning: str
+    action: str
+    event: str | None = None
+    alert: bool = False
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.severity in ("WARNING", "ERROR", "CRITICAL")
+
+
+STATES: Final[Mapping[StateName, State]] = {
+    "certified": State(
+        severity="NOTICE",
+        sign="✓",
+        colour="green",
+        meaning="Source, records, archive and partner agree on the window.",
+        action="Nothing.",
+        event="window.certified",
+    ),
+    "empty": State(
+        severity="INFO",
+        sign="∅",
+        colour="green",
+        meaning="A window without rows was recorded as empty; nothing was sent.",
+        action="Nothing.",
+        event="window.empty",
+    ),
+    "delivered": State(
+        severity="INFO",
+        sign="→",
+        colour="blue",
+        meaning="At the partner, not certified yet.",
+        action="Nothing; the next certify judges it.",
+    ),
+    "sealed": State(
+        severity="INFO",
+        sign="◆",
+        colour="blue",
+        meaning="Archived, signed and encrypted, not at the partner yet.",
+        action="Nothing; its message is delivered again until it is uploaded.",
+    ),
+    "planned": State(
+        severity="INFO",
+        sign="◇",
+        colour="blue",
+        meaning="Counted at one snapshot, not sealed yet.",
+        action="Nothing; its message is delivered again until it is sealed.",
+    ),
+    "awaited": State(
+        severity="INFO",
+        sign="·",
+        colour="grey",
+        meaning="The window ended less than an hour ago and nothing is recorded yet.",
+        action="Nothing; the hourly message starts it.",
+    ),
+    "source not ready": State(
+        severity="WARNING",
+        sign="…",
+        colour="red",
+        meaning="A window is due and the warehouse has not finished it.",
+        action="Find out why the tables are late; the delivery goes on by itself when they are complete.",
+        event="window.not_ready",
+        alert=True,
+    ),
+    "unconfirmed": State(
+        severity="WARNING",
+        sign="?",
+        colour="red",
+        meaning="The partner does not list the file, or its listing is closed to us.",
+        action="Ask the partner whether it has the file; set SFTP_COLLECTS where it takes files away.",
+        event="window.unconfirmed",
+    ),
+    "late rows": State(
+        severity="WARNING",
+        sign="+",
+        colour="red",
+        meaning="Rows arrived after the window was delivered.",
+        action="Nothing where REVISE_LATE_ROWS is on: the next revision is sent. Else publish the window with --revise.",
+        event="window.late_rows",
+        alert=True,
+    ),
+    "rows gone": State(
+        severity="WARNING",
+        sign="−",
+        colour="red",
+        meaning="Rows that were sent are in no window of the source any more.",
+        action="Find out who deleted them; sending again cannot take rows back from the partner.",
+        event="window.rows_gone",
+        alert=True,
+    ),
+    "refused": State(
+        severity="WARNING",
+        sign="✗",
+        colour="red",
+        meaning="A window is refused because rows break the contract; nothing of it was sent.",
+        action="Fix the rows at the source, then publish the window again.",
+        event="window.refused",
+    ),
+    "missing": State(
+        severity="ERROR",
+        sign="!",
+        colour="red",
+        meaning="A window has rows at the source and no delivery; it is published again.",
+        action="Nothing where it is published again; else publish the window.",
+        event="window.missing",
+        alert=True,
+    ),
+    "partner mismatch": State(
+        severity="ERROR",
+        sign="≠",
+        colour="red",
+        meaning="The partner holds a file of another size than was sent; it is sent again.",
+        action="Watch whether the file is replaced; ask the partner where it comes back.",
+        event="window.partner_mismatch",
+        alert=True,
+    ),
+    "archive mismatch": State(
+        severity="CRITICAL",
+        sign="≢",
+        colour="red",
+        meaning="An archived object or a record is not what was written.",
+        action="Find out in the audit log who changed it, then publish the window with --revise.",
+        event="window.mismatch",
+        alert=True,
+    ),
+}
+"""The settled ones first, the worst last."""
