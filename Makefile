@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test faults check bench chaos clean
+.PHONY: help setup packages demo up test faults check docs bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -39,10 +39,14 @@ test: setup ## the tests of every module, of the chain, of operation, dbt and Te
 faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
 	$(RUN) -m pytest tests/faults tests/chaos $(PYTEST)
 
-check: setup ## linting and strict types
+check: setup ## linting, strict types, rules of imports
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy main.py pipeline localcloud tests
+	$(VENV)/bin/lint-imports
+
+docs: setup ## the tables of docs/reference.md, from the code
+	$(RUN) -m tests.docs
 
 chaos: setup ## many hours with kills, drops and duplicates; then an audit
 	$(RUN) -m tests.chaos

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 from typing import Final
 
 import click
 
-from pipeline import CHAIN
+from pipeline import CHAIN, VERSION
 from pipeline.cli.session import EXIT_CODES
 
 COMMANDS: Final = {
@@ -47,6 +49,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, epilog=EXIT_CODES)
+@click.version_option(VERSION, message="%(version)s")
 def main() -> None:
     """Share hourly changes of BigQuery datasets with the partner, and prove it.
 
@@ -61,5 +64,11 @@ def main() -> None:
     """
 
 
+def entry() -> None:
+    """Run the commands under the name that people type: the installed script's, or the module's."""
+    installed = Path(sys.argv[0]).name
+    main(prog_name="python -m pipeline" if installed == "__main__.py" else installed)
+
+
 if __name__ == "__main__":
-    main(prog_name="python -m pipeline")
+    entry()

@@ -119,7 +119,7 @@ STATES: Final[Mapping[StateName, State]] = {
         sign="+",
         colour="red",
         meaning="Rows arrived after the window was delivered.",
-        action="Nothing where REVISE_LATE_ROWS is on: the next revision is sent. Else publish the window with --revise.",
+        action="Nothing where REVISE_LATE_ROWS is on: a revision is sent. Else publish the window with --revise.",
         event="window.late_rows",
         alert=True,
     ),

@@ -58,7 +58,7 @@ class _Source:
                 close()
 
 
-def encrypt(
+def encrypt(  # noqa: C901  # its two nested functions count
     chunks: Iterator[bytes], keys: Keyring, *, compression: str, budget: Budget, extra: tuple[str, ...] = ()
 ) -> Generator[bytes, None, None]:
     """Yield the chunks as one OpenPGP message to the partner and to `extra` fingerprints, signed with `keys.signing`.
