@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "keys": "keys",
     "open": "open",
     "verify-setup": "verify_setup",
+    "contract": "contract",
     "chain": "chain",
 }
 """Command -> module under pipeline.cli, loaded when it is wanted."""

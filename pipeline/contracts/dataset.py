@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -12,7 +13,11 @@ from pipeline.window import Delivery, stamp
 
 TYPES: Final = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON")
 LARGEST_SCALE: Final[Mapping[str, int]] = {"NUMERIC": 9, "BIGNUMERIC": 38}
+NUMBERS: Final = ("INT64", *LARGEST_SCALE)
 PLACES: Final = ("dataset", "start", "end", "revision", "part", "parts")
+
+Reads = Literal["name", "position"] | None
+"""How the partner finds a column in the file; None: it is not known."""
 
 Type = Literal["STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON"]
 
@@ -21,7 +26,8 @@ Type = Literal["STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIME
 class Column:
     """One column of the file: `name` in its header, `source` in the table, and the rules for its values.
 
-    `scale` is the number of decimal places of a NUMERIC or BIGNUMERIC, else None.
+    `scale` is the number of decimal places of a NUMERIC or BIGNUMERIC and `precision` its digits in all, else None.
+    `unit`, `classification` and `description` change nothing in the file: they say what its values mean.
     """
 
     name: str
@@ -35,6 +41,10 @@ class Column:
     minimum: int | None = None
     maximum: int | None = None
     allowed: tuple[str, ...] | None = None
+    precision: int | None = None
+    unit: str | None = None
+    classification: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A contract as the pipeline uses it. Column names in `key`, `change` and `totals` are those of the file."""
+    """A contract as the pipeline uses it, and its text. Column names in `key`, `change` and `totals` are the file's."""
 
     name: str
     version: str
@@ -63,6 +73,13 @@ class Dataset:
     totals: tuple[Total, ...]
     file_name: str
     empty_file: bool
+    partner_reads: Reads = None
+    text: str = field(default="", repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the contract's text, which with the version says which contract it is."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError."""

@@ -2,8 +2,9 @@
 
 A contract is an Open Data Contract Standard v3 document with one schema object. What ODCS has a word for is said in its
 words (required, primaryKey, pattern, enum, physicalType ...); what it has none for stands in the schema object's
-`customProperties`: changeColumn, filter, watermark, controlTotals, fileName, emptyWindow; and `shared: false` on a
-column that the warehouse has and the partner must not get.
+`customProperties` (changeColumn, filter, watermark, controlTotals, fileName, emptyWindow, partnerReads) and in a
+column's: `shared: false` where the warehouse has the column and the partner must not get it, `unit` for what its values
+are counted in.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
-from pipeline.contracts.dataset import LARGEST_SCALE, PLACES, TYPES, Column, Dataset, Total
+from pipeline.contracts.dataset import LARGEST_SCALE, NUMBERS, PLACES, TYPES, Column, Dataset, Reads, Total
 from pipeline.errors import ContractInvalid
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-PROPERTIES: Final = ("changeColumn", "filter", "watermark", "controlTotals", "fileName", "emptyWindow")
+PROPERTIES: Final = ("changeColumn", "filter", "watermark", "controlTotals", "fileName", "emptyWindow", "partnerReads")
+COLUMN_PROPERTIES: Final = ("shared", "unit")
 OPTIONS: Final = ("pattern", "minLength", "maxLength", "minimum", "maximum")
 
 
@@ -66,7 +68,7 @@ def read(text: str, *, where: str) -> Dataset:
         lines = [f"{where}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise ContractInvalid("\n".join(lines)) from None
     reader = _Reader(where)
-    dataset = reader.dataset(contract, raw)
+    dataset = reader.dataset(contract, raw, text)
     if reader.problems or dataset is None:
         raise ContractInvalid("\n".join(reader.problems))
     return dataset
@@ -82,7 +84,7 @@ class _Reader:
     def wrong(self, place: str, what: str) -> None:
         self.problems.append(f"{self.where}: {place}: {what}")
 
-    def dataset(self, contract: OpenDataContractStandard, raw: Mapping[str, Any]) -> Dataset | None:
+    def dataset(self, contract: OpenDataContractStandard, raw: Mapping[str, Any], text: str) -> Dataset | None:
         if contract.kind != "DataContract" or not str(contract.apiVersion).startswith("v3."):
             self.wrong("kind, apiVersion", "must be DataContract and v3.x")
         schemas = contract.schema_ or []
@@ -96,6 +98,7 @@ class _Reader:
         properties = schema.properties or []
         for number, (entry, given) in enumerate(zip(properties, raw["schema"][0].get("properties") or [], strict=True)):
             self.no_strangers(given, SchemaProperty, f"{place}.properties[{number}] {entry.name}")
+            self.own_properties(entry, f"{place}.{entry.name}.customProperties")
         shared = [entry for entry in properties if _custom(entry).get("shared", True) is not False]
         columns = tuple(filter(None, (self.column(entry, f"{place}.{entry.name}") for entry in shared)))
         names = [column.name for column in columns]
@@ -123,6 +126,8 @@ class _Reader:
             totals=self.totals(custom.get("controlTotals"), by_name, f"{place}.controlTotals"),
             file_name=self.file_name(custom.get("fileName"), f"{place}.fileName"),
             empty_file=self.empty(custom.get("emptyWindow"), f"{place}.emptyWindow"),
+            partner_reads=self.reads(custom.get("partnerReads"), f"{place}.partnerReads"),
+            text=text,
         )
 
     def no_strangers(self, given: object, model: type[SchemaObject] | type[SchemaProperty], place: str) -> None:
@@ -130,6 +135,14 @@ class _Reader:
             known = set(model.model_fields) | {field.alias for field in model.model_fields.values()}
             for stranger in sorted(str(key) for key in set(given) - known):
                 self.wrong(place, f"{stranger} is not a field of ODCS; is it misspelt?")
+
+    def own_properties(self, entry: SchemaProperty, place: str) -> None:
+        """A misspelt `shared` would disclose the column, so nothing unknown may stand there."""
+        custom = _custom(entry)
+        for stranger in sorted(set(custom) - set(COLUMN_PROPERTIES)):
+            self.wrong(place, f"{stranger} is not one of {', '.join(COLUMN_PROPERTIES)}")
+        if not isinstance(custom.get("shared", True), bool):
+            self.wrong(place, f"shared: {custom['shared']!r} must be true or false")
 
     def identifier(self, value: str | None, place: str) -> str:
         if not IDENTIFIER.fullmatch(value or ""):
@@ -192,6 +205,12 @@ class _Reader:
             self.wrong(place, f"{value!r} must be record (nothing is sent) or file (a file with the header alone)")
         return value == "file"
 
+    def reads(self, value: object, place: str) -> Reads:
+        if value is None or value == "name" or value == "position":
+            return value
+        self.wrong(place, f"{value!r} must be name or position: how the partner finds a column in the file")
+        return None
+
     def column(self, entry: SchemaProperty, place: str) -> Column | None:
         name = self.identifier(entry.name, place)
         source = self.identifier(entry.physicalName or entry.name, f"{place}.physicalName")
@@ -213,6 +232,7 @@ class _Reader:
             source=source,
             type=type_,  # type: ignore[arg-type]  # one of TYPES, checked above
             scale=self.scale(type_, match[2], match[3], f"{place}.physicalType"),
+            precision=min(int(match[2] or 38), 38) if type_ in LARGEST_SCALE else None,
             required=bool(entry.required),
             pattern=pattern,
             min_length=numbers["minLength"],
@@ -220,11 +240,14 @@ class _Reader:
             minimum=numbers["minimum"],
             maximum=numbers["maximum"],
             allowed=self.allowed(entry, place),
+            unit=_text(_custom(entry).get("unit")),
+            classification=entry.classification,
+            description=entry.description,
         )
         textual = column.pattern or column.min_length or column.max_length or column.allowed
         if textual and column.type != "STRING":
             self.wrong(place, f"pattern, lengths and enum go with STRING, not with {column.type}")
-        if (column.minimum is not None or column.maximum is not None) and type_ not in ("INT64", *LARGEST_SCALE):
+        if (column.minimum is not None or column.maximum is not None) and type_ not in NUMBERS:
             self.wrong(place, f"minimum and maximum go with numbers, not with {column.type}")
         return column
 
@@ -262,6 +285,10 @@ class _Reader:
         if len(values) != len(entry.enum) or not values:
             self.wrong(f"{place}.enum", "must be a list of values that are text; quote those that YAML reads otherwise")
         return values
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _custom(entry: SchemaObject | SchemaProperty) -> dict[str, Any]:

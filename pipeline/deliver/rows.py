@@ -27,6 +27,9 @@ EXAMPLES: Final = 20
 SLICE: Final = 32_768
 """Rows of one frame: the warehouse's batches may be large, and every step holds a copy of one frame."""
 
+DIGITS: Final = 38
+"""Most digits of a decimal in a frame."""
+
 _ARROW: Final = {
     "STRING": (pa.string(), pa.large_string()),
     "JSON": (pa.string(), pa.large_string()),
@@ -177,6 +180,9 @@ def _rules(column: Column) -> Iterator[tuple[str, str, pl.Expr]]:
         yield column.name, "maxLength", value.str.len_chars() > column.max_length
     if column.allowed is not None:
         yield column.name, "enum", ~value.is_in(list(column.allowed))
+    if column.type in LARGEST_SCALE and column.precision is not None and column.precision < DIGITS:
+        limit = pl.lit(Decimal(10) ** (column.precision - (column.scale or 0)))
+        yield column.name, "precision", value.abs() >= limit
     if column.minimum is not None:
         yield column.name, "minimum", value < column.minimum
     if column.maximum is not None:

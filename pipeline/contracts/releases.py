@@ -1,0 +1,67 @@
+"""Released contracts: every text that ever held, kept in a directory, a file for each version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pipeline.contracts import reader
+from pipeline.contracts.compatibility import numbers
+from pipeline.contracts.dataset import Dataset
+from pipeline.contracts.notice import history
+from pipeline.contracts.rules import compare
+from pipeline.errors import ContractInvalid
+
+RELEASED: Final = "released"
+
+
+def released(directory: Path, name: str) -> list[Dataset]:
+    """All released contracts of a dataset, oldest first. Raises ContractInvalid where one cannot be read."""
+    files = sorted((directory / RELEASED / name).glob("*.yaml"))
+    found = [reader.read(file.read_text(encoding="utf-8"), where=f"{name}/{file.name}") for file in files]
+    return sorted(found, key=lambda contract: numbers(contract.version))
+
+
+def problems(contracts: Mapping[str, Dataset], directory: Path) -> list[str]:
+    """Why these contracts may not be deployed yet: no version of their own, raised too little, or no notice written."""
+    found = []
+    for name, contract in contracts.items():
+        before = released(directory, name)
+        if (wrong := unfit(contract, before)) is not None:
+            found.append(f"{name}: {wrong}")
+        elif contract.text not in [one.text for one in before]:
+            found.append(f"{name}: {contract.version} is not released; run python -m pipeline contract release")
+        elif _page(directory, name).read_text(encoding="utf-8") != history(before):
+            found.append(f"{name}: docs page is not current; run python -m pipeline contract release")
+    return found
+
+
+def release(contract: Dataset, directory: Path) -> list[Path]:
+    """Keep the contract's text and write its dataset's page anew; the files written. Raises ContractInvalid."""
+    before = released(directory, contract.name)
+    if (wrong := unfit(contract, before)) is not None:
+        raise ContractInvalid(f"{contract.name}: {wrong}")
+    file = directory / RELEASED / contract.name / f"{contract.version}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(contract.text, encoding="utf-8")
+    _page(directory, contract.name).write_text(history(released(directory, contract.name)), encoding="utf-8")
+    return [file, _page(directory, contract.name)]
+
+
+def unfit(contract: Dataset, before: list[Dataset]) -> str | None:
+    """Why the contract cannot follow those before it: the same version with another text, or raised too little."""
+    if not before:
+        return None
+    for one in before:
+        if one.version == contract.version:
+            same = one.text == contract.text and one is before[-1]
+            return None if same else f"version {one.version} was released with another text, or is not the last one"
+    comparison = compare(before[-1], contract)
+    if not comparison.enough:
+        return f"the change from {before[-1].version} needs at least version {comparison.least}, not {contract.version}"
+    return None
+
+
+def _page(directory: Path, name: str) -> Path:
+    return directory / f"{name}.md"
