@@ -8,7 +8,9 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 import pytest
+import yaml
 from datacontract.data_contract import DataContract
+from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipeline.contracts import reader
 from pipeline.contracts.compatibility import numbers, raised
@@ -133,12 +135,7 @@ CHANGES: Final[dict[str, tuple[list[tuple[str, str]], Answer]]] = {
     "longer texts": ([("maxLength: 36", "maxLength: 64")], (B, B, "major", "")),
     "shorter texts": ([("maxLength: 36", "maxLength: 32")], (W, W, "minor", "")),
     "a length said as a type": (
-        [
-            (
-                "STRING, required: true, primaryKey: true, classification: internal,\n         logicalTypeOptions: {minLength: 1, maxLength: 36}",
-                "STRING(36), required: true, primaryKey: true, classification: internal,\n         logicalTypeOptions: {minLength: 1}",
-            )
-        ],
+        [("STRING, required: true, primaryKey", "STRING(36), required: true, primaryKey"), (", maxLength: 36", "")],
         (F, F, "patch", ""),
     ),
     "a higher maximum": ([("maximum: 999", "maximum: 9999")], (B, B, "major", "")),
@@ -293,8 +290,8 @@ def differences() -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def standard(text: str) -> DataContract:
-    """The contract as the standard's tool reads it."""
-    return DataContract(data_contract_str=with_logical_types(text))
+    """The contract as the standard's tool reads it, without its check against the standard's schema, which takes 1.5 s."""
+    return DataContract(data_contract=OpenDataContractStandard(**yaml.safe_load(with_logical_types(text))))
 
 
 @pytest.mark.parametrize("case", CHANGES)
