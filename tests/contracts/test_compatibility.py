@@ -290,7 +290,7 @@ def differences() -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def standard(text: str) -> DataContract:
-    """The contract as the standard's tool reads it, without its check against the standard's schema, which takes 1.5 s."""
+    """The contract for the standard's tool, without its check against the standard's schema, which takes 1.5 s."""
     return DataContract(data_contract=OpenDataContractStandard(**yaml.safe_load(with_logical_types(text))))
 
 
