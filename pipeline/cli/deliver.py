@@ -38,8 +38,8 @@ def command(
       python -m pipeline deliver --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --dataset payments
       python -m pipeline deliver --start 2026-11-23T13:00:00Z --dataset payments --resend
     """
-    from pipeline.cli.grid import cell
-    from pipeline.cli.history import history
+    from pipeline.status.grid import cell
+    from pipeline.status.history import history
 
     request = session.request("deliver", start, end, datasets, resend=resend, revise=revise)
     codes, outcomes = [OK], []

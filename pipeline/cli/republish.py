@@ -9,9 +9,9 @@ import click
 from pipeline.cli.session import ATTENTION, OK, Session, operator, window_options
 
 if TYPE_CHECKING:
-    from pipeline.cli.grid import Cell
     from pipeline.messages import Request
     from pipeline.run import Run
+    from pipeline.status.grid import Cell
 
 
 @click.command(short_help="Publish a window or range to the topic again.")
@@ -59,8 +59,8 @@ def command(
 
 def _planned(request: Request, run: Run) -> list[tuple[Cell, str]]:
     """Where each delivery stands, and what its message would do."""
-    from pipeline.cli.grid import cell, would
-    from pipeline.cli.history import histories
+    from pipeline.status.grid import cell, would
+    from pipeline.status.history import histories
 
     assert request.window is not None
     found = histories(request.datasets, request.window, run)

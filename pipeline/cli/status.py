@@ -13,11 +13,11 @@ from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 from pipeline.states import STATES, Colour
 
 if TYPE_CHECKING:
-    from pipeline.cli.grid import Cell
     from pipeline.keys import KeyState
     from pipeline.records.schema import Returned
     from pipeline.records.store import Entry
     from pipeline.run import Run
+    from pipeline.status.grid import Cell
     from pipeline.window import Slot
 
     Grid = dict[datetime, dict[str, Cell]]
@@ -55,8 +55,8 @@ def command(session: Session, dataset: str | None, hour: str | None, hours: int,
 
 
 def _grid(session: Session, hours: int, html: Path | None) -> int:
-    from pipeline.cli.grid import grid
-    from pipeline.cli.history import histories
+    from pipeline.status.grid import grid
+    from pipeline.status.history import histories
     from pipeline.window import Window
 
     run = session.run()
@@ -66,7 +66,7 @@ def _grid(session: Session, hours: int, html: Path | None) -> int:
     found = grid(histories(names, window, run), run.now())
     cells = [cell for row in found.values() for cell in row.values()]
     if html is not None:
-        from pipeline.cli.page import page
+        from pipeline.status.page import page
 
         keys, trouble = _keys(session, run)
         html.write_text(page(found, names, keys, trouble, run.now()), encoding="utf-8")
@@ -91,7 +91,7 @@ def _keys(session: Session, run: Run) -> tuple[list[KeyState], str | None]:
 def _show(session: Session, found: Grid, names: tuple[str, ...]) -> None:
     from rich.table import Table
 
-    from pipeline.cli.grid import troubles
+    from pipeline.status.grid import troubles
 
     table = Table("hour (UTC)", *names)
     for start, row in found.items():
@@ -112,8 +112,8 @@ def _shown(cell: Cell) -> str:
 
 
 def _one(session: Session, slot: Slot) -> int:
-    from pipeline.cli.grid import cell
-    from pipeline.cli.history import history, returned_for
+    from pipeline.status.grid import cell
+    from pipeline.status.history import history, returned_for
 
     run = session.run()
     records = run.records.folder(slot)

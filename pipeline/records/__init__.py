@@ -1,0 +1,1 @@
+"""Create-only records: their shapes (`schema`), and the one place that spells their names (`store`)."""

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.grid import Cell, grid
-from pipeline.cli.page import page
 from pipeline.keys import KeyState
+from pipeline.status.grid import Cell, grid
+from pipeline.status.page import page
 from pipeline.window import Slot, Window
 from tests.operation.operator import Operator
 

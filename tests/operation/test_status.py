@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli.grid import Cell, cell, grid, troubles, would
-from pipeline.cli.history import History
 from pipeline.clients.counts import PartCount
 from pipeline.clients.storage import StoredObject
 from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
 from pipeline.states import STATES, Verdict
+from pipeline.status.grid import Cell, cell, grid, troubles, would
+from pipeline.status.history import History
 from pipeline.window import Slot, Window
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

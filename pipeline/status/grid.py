@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from pipeline.cli.history import History
 from pipeline.states import STATES, StateName
+from pipeline.status.history import History
 from pipeline.window import HOUR, Slot, Window, rfc3339
 
 _UNTIL_DELIVERED: Final[tuple[StateName, ...]] = ("missing", "source not ready", "partner mismatch", "refused")

@@ -7,9 +7,9 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from pipeline.cli.grid import Cell, Trouble, troubles
 from pipeline.keys import THRESHOLDS, KeyState
 from pipeline.states import STATES
+from pipeline.status.grid import Cell, Trouble, troubles
 from pipeline.window import HOUR
 
 _STYLE: Final = """
