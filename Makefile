@@ -13,9 +13,13 @@ help: ## these lines
 
 setup: packages $(READY) $(DBT_READY) ## a virtual environment with everything that is needed
 
-$(READY): requirements.txt tests/requirements.txt
+ENGINE = localcloud/bigquery/googlesql/requirements.txt
+
+$(READY): requirements.txt tests/requirements.txt $(ENGINE)
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(ENGINE)
+	$(VENV)/bin/python -m localcloud.bigquery.googlesql
 	@touch $@
 
 # dbt's pins differ from the function's, so it lives apart.

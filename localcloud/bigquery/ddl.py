@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from . import query
+from . import query, rules
 from .catalog import DatasetRef, Table, TableRef, column_list
 from .clock import millis
 from .errors import already_exists, invalid_query, not_found, not_served
@@ -44,6 +44,12 @@ def create(tree: exp.Create, scope: Scope) -> TableRef | None:
         return _create_table(tree, ref, kind, scope)
 
 
+def rehearse(tree: exp.Create, scope: Scope) -> None:
+    """What a dry run of a CREATE checks: its query and the table's layout."""
+    if str(tree.args["kind"]).upper() != "SCHEMA":
+        _fields(tree.copy(), _properties(tree, scope), scope)
+
+
 def _create_table(tree: exp.Create, ref: TableRef, kind: str, scope: Scope) -> TableRef | None:
     warehouse = scope.warehouse
     existing = warehouse.find(ref)
@@ -56,24 +62,31 @@ def _create_table(tree: exp.Create, ref: TableRef, kind: str, scope: Scope) -> T
     if kind == "VIEW":
         assert source is not None
         text = source.sql("bigquery")
-        _, fields, _ = query.plan(source, scope)
-        warehouse.create_view(ref, text, fields, properties)
+        warehouse.create_view(ref, text, _fields(tree, properties, scope), properties)
         return ref
-    declared = (
-        tuple(_column(one) for one in tree.this.expressions if isinstance(one, exp.ColumnDef))
-        if isinstance(tree.this, exp.Schema)
-        else ()
-    )
+    fields = _fields(tree, properties, scope)
     if source is None:
-        with warehouse.rebuild(ref, declared, properties):
+        with warehouse.rebuild(ref, fields, properties):
             return ref
-    query.name_columns(source)
-    _, found, _ = query.plan(source.copy(), scope)
-    fields = declared or found
     with warehouse.rebuild(ref, fields, properties) as change:
         sql = scope.inside(change).sql(source)
         change.append(f"({sql}) AS source ({column_list(fields)})", [field.name for field in fields])
     return ref
+
+
+def _fields(tree: exp.Create, properties: dict[str, Any], scope: Scope) -> tuple[Field, ...]:
+    """The columns that are declared, or else those of the query. Raises `invalidQuery` for a layout that cannot be."""
+    declared, found = tuple[Field, ...](), tuple[Field, ...]()
+    if isinstance(tree.this, exp.Schema):
+        declared = tuple(_column(one) for one in tree.this.expressions if isinstance(one, exp.ColumnDef))
+    if tree.args.get("expression") is not None:
+        source = tree.expression.unnest()
+        query.name_columns(source)
+        _, found, _ = query.plan(source.copy(), scope)
+    fields = declared or found
+    rules.partition_expression(tree, fields)
+    rules.layout(properties, fields)
+    return fields
 
 
 def drop(tree: exp.Drop, scope: Scope) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from sqlglot import ErrorLevel, exp, parse
+from typing import NamedTuple
+
+from sqlglot import ErrorLevel, exp, parse, tokenize
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ParseError, TokenError, UnsupportedError
 from sqlglot.generators.duckdb import DuckDBGenerator
+from sqlglot.tokenizer_core import TokenType
 
 from .errors import invalid_query, not_served
 from .fields import BIGNUMERIC_SCALE, MAX_DIGITS, NUMERIC_SCALE
@@ -14,6 +17,24 @@ from .macros import form
 DIGESTS = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest, exp.SHA2, exp.SHA2Digest, exp.FarmFingerprint)
 DECIMALS = {exp.DType.DECIMAL: NUMERIC_SCALE, exp.DType.BIGDECIMAL: BIGNUMERIC_SCALE}
 MICROSECONDS = {"0": 1_000_000, "3": 1_000, "6": 1}
+
+
+class Statement(NamedTuple):
+    """One statement as it was written, and its tree."""
+
+    text: str
+    tree: exp.Expr
+
+
+def script(sql: str) -> list[Statement]:
+    """The statements of a query or script, each with its own text."""
+    trees = statements(sql)
+    if len(trees) == 1:
+        return [Statement(sql, trees[0])]
+    cuts = [0, *(token.end + 1 for token in tokenize(sql, read="bigquery") if token.token_type is TokenType.SEMICOLON)]
+    pieces = [sql[start:end] for start, end in zip(cuts, [*cuts[1:], len(sql)], strict=True)]
+    written = [piece for piece in pieces if piece.strip(" \n\t;")]
+    return [Statement(piece, tree) for piece, tree in zip(written, trees, strict=False)]  # a comment may end the script
 
 
 def statements(sql: str) -> list[exp.Expr]:

@@ -68,7 +68,10 @@ FROM_DUCKDB = {
         ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"), "INT64"
     ),
 }
+FROM_ARROW = {"string": "STRING", "int64": "INT64", "timestamp[us, tz=UTC]": "TIMESTAMP"}
 NAME = re.compile(r"[^\W\d]\w{0,299}")
+LARGEST = {"NUMERIC": (29, 9), "BIGNUMERIC": (38, 38)}
+"""Digits before and after the point."""
 MAX_DIGITS, NUMERIC_SCALE, BIGNUMERIC_SCALE = 38, 9, 18
 
 
@@ -131,10 +134,28 @@ def make(name: str, kind: str, **more: Any) -> Field:
     if kind not in SCALARS:
         raise invalid(f"Invalid value for type: {kind} is not a valid value")
     field = Field(name, kind, **more)
+    _limits(field)
     whole, scale = (field.precision or 0) - (field.scale or 0), field.scale or 0
     if kind == "BIGNUMERIC" and (whole > MAX_DIGITS - BIGNUMERIC_SCALE or scale > BIGNUMERIC_SCALE):
         raise not_served(f"{field.sql_type}: BIGNUMERIC holds 20 digits before the point and 18 after it here")
     return field
+
+
+def _limits(field: Field) -> None:
+    """https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#parameterized_data_types"""
+    if field.max_length is not None and (field.type not in {"STRING", "BYTES"} or field.max_length < 1):
+        raise invalid(f"{field.type} length must be greater than 0: column {field.name}")
+    if field.precision is None and field.scale is None:
+        return
+    if field.type not in LARGEST or field.precision is None:
+        raise invalid(f"{field.type} does not support precision and scale so: column {field.name}")
+    whole, decimals = LARGEST[field.type]
+    scale = field.scale or 0
+    if not 0 <= scale <= decimals or not max(1, scale) <= field.precision <= scale + whole:
+        raise invalid(
+            f"In {field.sql_type}, the scale must be between 0 and {decimals} and the precision between "
+            f"{max(1, scale)} and {scale + whole}: column {field.name}"
+        )
 
 
 def from_api(fields: list[dict[str, Any]]) -> tuple[Field, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from . import dialect, query
+from . import query, rules
+from .admission import admit
 from .catalog import Dataset, DatasetRef, Table, TableRef
 from .clock import millis
 from .errors import already_exists, invalid
@@ -100,13 +101,16 @@ class Catalog:
             raise already_exists(f"Table {ref}")
         properties = _only(body, TABLE_PROPERTIES)
         if body.get("view"):
-            tree, cursor = dialect.statements(body["view"]["query"])[0], self._warehouse.cursor()
+            (statement,), cursor = self._service.statements(body["view"]["query"]), self._warehouse.cursor()
             try:
-                _, fields, _ = query.plan(tree, self._service.scope(ref.project, {}, cursor))
+                scope = self._service.scope(ref.project, {}, cursor)
+                admit(statement, scope)
+                _, fields, _ = query.plan(statement.tree, scope)
             finally:
                 cursor.close()
             return Response(self._table(self._warehouse.create_view(ref, body["view"]["query"], fields, properties)))
         fields = from_api((body.get("schema") or {}).get("fields") or [])
+        rules.layout(properties, fields)
         with self._warehouse.rebuild(ref, fields, properties):
             pass
         return Response(self._table(self._warehouse.table(ref)))

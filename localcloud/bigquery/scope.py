@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +16,7 @@ from . import dialect, information_schema
 from .catalog import DatasetRef, Snapshot, TableRef
 from .changes import Change
 from .errors import invalid_query, not_served
+from .googlesql.gate import Gate
 from .results import Rows, register
 from .warehouse import Warehouse
 
@@ -39,6 +41,8 @@ class Scope:
     named: dict[str, exp.Expr]
     positional: list[exp.Expr]
     anonymous: Callable[[TableRef], Rows | None]
+    gate: Gate
+    parameters: Sequence[Mapping[str, Any]] = ()
     maximum_bytes: int | None = None
     snapshots: dict[TableRef, Snapshot] = field(default_factory=dict)
     bignumeric: bool = False
@@ -74,16 +78,22 @@ class Scope:
 
     def reference(self, table: exp.Table) -> TableRef:
         """The full name behind a table expression. Raises `invalidQuery` where no dataset is named or defaulted."""
-        parts = [
-            part.name for part in (table.args.get("catalog"), table.args.get("db"), table.this) if part is not None
-        ]
+        return self.named_reference(
+            [part.name for part in (table.args.get("catalog"), table.args.get("db"), table.this) if part is not None]
+        )
+
+    def named_reference(self, names: Sequence[str]) -> TableRef:
+        """The full name behind one to three names, however they were quoted."""
+        parts = ".".join(names).split(".")
+        at = next((index for index, one in enumerate(parts) if one.upper() == "INFORMATION_SCHEMA"), len(parts))
+        parts = [*parts[:at], *([".".join(parts[at:])] if at < len(parts) else [])]
         if len(parts) == 1 and self.default is not None:
             return TableRef(*self.default, parts[0])
         if len(parts) == 2:
             return TableRef(self.default.project if self.default else self.project, *parts)
         if len(parts) == 3:
             return TableRef(*parts)
-        raise invalid_query(f'Table "{table.name}" must be qualified with a dataset (e.g. dataset.table).')
+        raise invalid_query(f'Table "{parts[-1]}" must be qualified with a dataset (e.g. dataset.table).')
 
     def values(self, tree: exp.Expr) -> None:
         """Put values where parameters and clocks stand, below `tree`."""

@@ -13,9 +13,10 @@ from sqlglot import exp
 from . import dialect, parameters, results, statements
 from .anonymous import Anonymous
 from .catalog import DatasetRef, TableRef, table_ref
-from .errors import not_served
+from .errors import BigQueryError, not_served
 from .faults import Faults
 from .fields import Field
+from .googlesql.gate import Gate
 from .jobs import Job, Jobs
 from .scope import Scope
 from .warehouse import Warehouse
@@ -31,6 +32,7 @@ class Service:
         self.anonymous = Anonymous()
         self.writer = Writer(self.warehouse)
         self.faults = Faults()
+        self.gate = Gate()
         self.scratch = Path(self.warehouse.scratch.name)
 
     def close(self) -> None:
@@ -55,6 +57,8 @@ class Service:
             named,
             positional,
             self.anonymous.find,
+            self.gate,
+            config.get("queryParameters") or (),
             int(limit) if limit else None,
         )
 
@@ -67,7 +71,7 @@ class Service:
         job.interrupt = cursor.interrupt
         try:
             scope = self.scope(job.project, config, cursor)
-            trees = dialect.statements(config["query"])
+            trees = self.statements(config["query"])
             if job.configuration.get("dryRun"):
                 outcome, job.fields = statements.dry_run(trees, scope)
             else:
@@ -79,6 +83,14 @@ class Service:
                 config["destinationTable"] = outcome.ddl_target.api
         finally:
             cursor.close()
+
+    def statements(self, sql: str) -> list[dialect.Statement]:
+        """The statements of a text. Raises `invalidQuery` with Google's sentence where it is none."""
+        try:
+            return dialect.script(sql)
+        except BigQueryError:
+            self.gate.syntax(sql)
+            raise
 
     def condition(self, sql: str, project: str, cursor: duckdb.DuckDBPyConnection) -> str:
         """A row restriction of the Storage Read API in DuckDB's SQL."""

@@ -9,10 +9,12 @@ import duckdb
 from sqlglot import exp
 
 from . import ddl, dml, query, results, single
+from .admission import admit
 from .catalog import TableRef
+from .dialect import Statement
 from .dml import Affected
 from .errors import from_duckdb, not_served
-from .fields import Field
+from .fields import Field, infer
 from .merge import merge
 from .reads import NOTHING, Bill, bill
 from .scope import Scope
@@ -38,15 +40,17 @@ class Outcome:
     tables: tuple[TableRef, ...] = field(default_factory=tuple)
 
 
-def execute(trees: list[exp.Expr], scope: Scope, scratch: Path) -> Outcome:
+def execute(script: list[Statement], scope: Scope, scratch: Path) -> Outcome:
     """Run a query or a script; a script's outcome is that of its last statement."""
-    if len(trees) == 1:
-        return _guarded(trees[0], scope, scratch)
+    if len(script) == 1:
+        admit(script[0], scope)
+        return _guarded(script[0].tree, scope, scratch)
     outcome, bills = Outcome("SCRIPT"), NOTHING
     variables: dict[str, exp.Expr] = {}
-    for tree in trees:
+    for statement in script:
         scope = replace(scope, now=scope.warehouse.clock.tick(), snapshots={})
-        tree = _with_variables(tree, variables)
+        admit(statement, scope, {name: value.meta["bigquery"] for name, value in variables.items()})
+        tree = _with_variables(statement.tree, variables)
         if isinstance(tree, exp.Declare | exp.Set):
             variables |= _assigned(tree, variables, scope)
             continue
@@ -55,17 +59,20 @@ def execute(trees: list[exp.Expr], scope: Scope, scratch: Path) -> Outcome:
     return replace(outcome, statement_type="SCRIPT", bill=bills)
 
 
-def dry_run(trees: list[exp.Expr], scope: Scope) -> tuple[Outcome, tuple[Field, ...]]:
+def dry_run(script: list[Statement], scope: Scope) -> tuple[Outcome, tuple[Field, ...]]:
     """What a statement would read and give. Only a query is planned in full."""
-    tree, fields = trees[0], tuple[Field, ...]()
+    tree, fields = script[0].tree, tuple[Field, ...]()
+    admit(script[0], scope)
     try:
         cost = bill(tree, scope.again())
         if isinstance(tree, exp.Query):
             _, fields, _ = query.plan(tree, scope)
+        elif isinstance(tree, exp.Create):
+            ddl.rehearse(tree, scope)
         tables = tuple(scope.snapshots)
         if type(tree) in DML:
             tables = (scope.warehouse.table(scope.reference(dml.target(tree))).ref,)
-        return Outcome(_kind(trees[0]), cost, tables=tables), fields
+        return Outcome(_kind(tree), cost, tables=tables), fields
     except duckdb.Error as error:
         raise from_duckdb(error) from error
 
@@ -161,4 +168,5 @@ def _assigned(tree: exp.Expr, variables: dict[str, exp.Expr], scope: Scope) -> d
         literal = exp.null() if found[0] is None else exp.Literal.string(found[0])
         for name in names:
             out[name.lower()] = exp.cast(literal, exp.DataType.build(found[1], dialect="duckdb"))
+            out[name.lower()].meta["bigquery"] = infer(name, found[1], bignumeric=False).type
     return out

@@ -24,9 +24,9 @@ def local() -> Iterator[Local]:
     with running() as server:
         server.bigquery.create_dataset("d")
         server.rows(
-            """CREATE TABLE d.people (id INT64 NOT NULL, name STRING, amount NUMERIC, big BIGNUMERIC, at TIMESTAMP,
+            """CREATE TABLE d.people (id INT64 NOT NULL, name STRING, amount NUMERIC, big BIGNUMERIC, moment TIMESTAMP,
             day DATE, civil DATETIME, clock TIME, yes BOOL, ratio FLOAT64, raw BYTES, doc JSON, tags ARRAY<STRING>)
-            PARTITION BY DATE(at) CLUSTER BY name OPTIONS(description = 'everyone', labels = [('env', 'test')])"""
+            PARTITION BY DATE(moment) CLUSTER BY name OPTIONS(description = 'everyone', labels = [('env', 'test')])"""
         )
         server.rows(
             """INSERT INTO d.people VALUES
@@ -95,7 +95,7 @@ def test_a_result_names_its_types_as_bigquery_does(local: Local) -> None:
 def test_a_table_tells_its_schema_partitioning_clustering_labels_and_rows(local: Local) -> None:
     table = local.bigquery.get_table("d.people")
     assert (table.schema[0].name, table.schema[0].mode) == ("id", "REQUIRED")
-    assert (table.time_partitioning.type_, table.time_partitioning.field) == ("DAY", "at")
+    assert (table.time_partitioning.type_, table.time_partitioning.field) == ("DAY", "moment")
     assert (table.clustering_fields, table.labels, table.description) == (["name"], {"env": "test"}, "everyone")
     assert table.num_rows == 3
     assert table.num_bytes > 3 * 8
@@ -138,7 +138,7 @@ def test_a_function_answers_as_bigquery_does(local: Local, sql: str, expected: t
 
 
 def test_to_json_string_is_bigquerys_text(local: Local) -> None:
-    sql = "SELECT TO_JSON_STRING(STRUCT(id, name, amount, at AS t, day, civil, yes, raw)) FROM d.people ORDER BY id"
+    sql = "SELECT TO_JSON_STRING(STRUCT(id, name, amount, moment AS t, day, civil, yes, raw)) FROM d.people ORDER BY id"
     first, second, third = (row[0] for row in local.rows(sql))
     assert first == (
         '{"id":1,"name":"Ann \\"é\\" 𝄞","amount":12345678901234567890123456789.123456789,'
@@ -150,7 +150,7 @@ def test_to_json_string_is_bigquerys_text(local: Local) -> None:
 
 @pytest.mark.parametrize("form", ["FARM_FINGERPRINT({})", "TO_HEX(MD5({}))"])
 def test_the_hash_of_a_row_changes_with_any_value_and_tells_null_from_empty(local: Local, form: str) -> None:
-    columns = ["id", "name", "amount", "big", "at", "day", "civil", "clock", "yes", "ratio", "raw", "doc"]
+    columns = ["id", "name", "amount", "big", "moment", "day", "civil", "clock", "yes", "ratio", "raw", "doc"]
     base = local.rows("SELECT * FROM d.people WHERE id = 1")[0]
     assert len(base) == 13
     digest = form.format(f"TO_JSON_STRING(STRUCT({', '.join(columns)}))")
@@ -183,7 +183,7 @@ def test_parameters_of_every_kind_reach_the_query(local: Local) -> None:
     when = dt.datetime(2026, 1, 1, 0, 0, 0, 123456, UTC)
     rows = local.rows(
         """SELECT id FROM d.people
-        WHERE at = @at AND id = @id AND name IN UNNEST(@names) AND day = @day AND amount > @amount""",
+        WHERE moment = @at AND id = @id AND name IN UNNEST(@names) AND day = @day AND amount > @amount""",
         bigquery.ScalarQueryParameter("at", "TIMESTAMP", when),
         bigquery.ScalarQueryParameter("id", "INT64", 1),
         bigquery.ArrayQueryParameter("names", "STRING", ['Ann "é" 𝄞', "o'x"]),
@@ -214,7 +214,7 @@ def test_a_wrong_query_is_refused_with_its_reason(local: Local, sql: str, messag
 
 
 @pytest.mark.parametrize(
-    "sql", ["EXPORT DATA OPTIONS(uri='gs://x/*') AS SELECT 1", "CALL d.f()", "SELECT ST_AREA('x')"]
+    "sql", ["EXPORT DATA OPTIONS(uri='gs://x/*') AS SELECT 1", "CALL d.f()", "SELECT ST_AREA(ST_GEOGPOINT(1, 2))"]
 )
 def test_what_is_not_served_is_refused_with_501(local: Local, sql: str) -> None:
     with pytest.raises(exceptions.MethodNotImplemented, match="does not serve"):

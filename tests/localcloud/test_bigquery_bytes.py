@@ -26,18 +26,18 @@ def local() -> Iterator[Local]:
     with running() as server:
         server.bigquery.create_dataset("d")
         rows = f"""SELECT n AS id,
-            TIMESTAMP_ADD(TIMESTAMP '2026-01-01 00:00:30+00:00', INTERVAL DIV(n, {ROWS}) HOUR) AS at,
+            TIMESTAMP_ADD(TIMESTAMP '2026-01-01 00:00:30+00:00', INTERVAL DIV(n, {ROWS}) HOUR) AS moment,
             'texts' AS note, TRUE AS yes FROM UNNEST(GENERATE_ARRAY(0, {HOURS * ROWS - 1})) AS n"""
         for name, by in {
-            "hourly": "PARTITION BY TIMESTAMP_TRUNC(at, HOUR) CLUSTER BY id",
-            "daily": "PARTITION BY DATE(at)",
+            "hourly": "PARTITION BY TIMESTAMP_TRUNC(moment, HOUR) CLUSTER BY id",
+            "daily": "PARTITION BY DATE(moment)",
             "ranged": "PARTITION BY RANGE_BUCKET(id, GENERATE_ARRAY(0, 1000, 100))",
             "flat": "",
         }.items():
             server.rows(f"CREATE TABLE d.{name} {by} AS {rows}")
-        server.rows("CREATE VIEW d.seen AS SELECT id, at, note FROM d.hourly WHERE yes")
+        server.rows("CREATE VIEW d.seen AS SELECT id, moment, note FROM d.hourly WHERE yes")
         server.rows(
-            "CREATE TABLE d.few AS SELECT 1 AS id, TIMESTAMP '2026-01-01 03:00:00+00:00' AS at, 'texts' AS note"
+            "CREATE TABLE d.few AS SELECT 1 AS id, TIMESTAMP '2026-01-01 03:00:00+00:00' AS moment, 'texts' AS note"
         )
         yield server
 
@@ -66,12 +66,12 @@ FLAT: dict[str, int] = {
     "SELECT COUNT(*) FROM d.flat": 0,
     "SELECT 1 FROM d.flat WHERE yes": FLAG,
     "SELECT id FROM (SELECT * FROM d.flat)": KEY,
-    "WITH x AS (SELECT * FROM d.flat) SELECT MAX(at) FROM x": TIME,
-    "SELECT id FROM d.flat ORDER BY at LIMIT 1": KEY + TIME,
+    "WITH x AS (SELECT * FROM d.flat) SELECT MAX(moment) FROM x": TIME,
+    "SELECT id FROM d.flat ORDER BY moment LIMIT 1": KEY + TIME,
     "SELECT TO_JSON_STRING(t) FROM d.flat AS t": ALL,
     "SELECT TO_JSON_STRING(STRUCT(id, note)) FROM d.flat": KEY + TEXT,
     "SELECT a.id FROM d.flat AS a JOIN d.flat AS b ON a.id = b.id AND b.yes": KEY + FLAG,
-    "SELECT id FROM d.flat WHERE at >= @start AND at < @end": KEY + TIME,
+    "SELECT id FROM d.flat WHERE moment >= @start AND moment < @end": KEY + TIME,
     "SELECT (SELECT MAX(note) FROM d.flat) AS note": TEXT,
     "SELECT a.id FROM d.flat AS a WHERE EXISTS (SELECT 1 FROM d.flat AS b WHERE a.note = b.note)": KEY + TEXT,
 }
@@ -84,55 +84,55 @@ def test_only_the_columns_that_a_query_needs_count(local: Local, sql: str) -> No
 
 HOUR = ROWS * (KEY + TIME)
 CONDITIONS: dict[str, int] = {
-    "at >= @start AND at < @end": 1,
-    "at >= @start AND at <= @end": 2,
-    "at BETWEEN TIMESTAMP '2026-01-01 05:00:00+00:00' AND TIMESTAMP '2026-01-01 06:59:59+00:00'": 2,
-    "at > TIMESTAMP '2026-01-01 05:30:00+00:00' AND @end > at": 1,
-    "at = TIMESTAMP '2026-01-01 05:00:30+00:00'": 1,
-    "at IN (TIMESTAMP '2026-01-01 05:00:30+00:00', @end)": 2,
-    "at < TIMESTAMP_ADD(TIMESTAMP '2026-01-01 00:00:00+00:00', INTERVAL 3 HOUR)": 3,
-    "DATE(at) = '2026-01-02'": 24,
-    "TIMESTAMP_TRUNC(at, DAY) < TIMESTAMP '2026-01-02 00:00:00+00:00'": 24,
-    "(at < @end AND at >= @start) OR DATE(at) = '2026-01-02'": 25,
-    "at >= @start AND at < @end AND (id < 7 OR at < @end)": 1,
-    "NOT (at < @start OR at >= @end)": 1,
-    "at IS NULL": 0,
-    "at < CURRENT_TIMESTAMP()": HOURS,
+    "moment >= @start AND moment < @end": 1,
+    "moment >= @start AND moment <= @end": 2,
+    "moment BETWEEN TIMESTAMP '2026-01-01 05:00:00+00:00' AND TIMESTAMP '2026-01-01 06:59:59+00:00'": 2,
+    "moment > TIMESTAMP '2026-01-01 05:30:00+00:00' AND @end > moment": 1,
+    "moment = TIMESTAMP '2026-01-01 05:00:30+00:00'": 1,
+    "moment IN (TIMESTAMP '2026-01-01 05:00:30+00:00', @end)": 2,
+    "moment < TIMESTAMP_ADD(TIMESTAMP '2026-01-01 00:00:00+00:00', INTERVAL 3 HOUR)": 3,
+    "DATE(moment) = '2026-01-02'": 24,
+    "TIMESTAMP_TRUNC(moment, DAY) < TIMESTAMP '2026-01-02 00:00:00+00:00'": 24,
+    "(moment < @end AND moment >= @start) OR DATE(moment) = '2026-01-02'": 25,
+    "moment >= @start AND moment < @end AND (id < 7 OR moment < @end)": 1,
+    "NOT (moment < @start OR moment >= @end)": 1,
+    "moment IS NULL": 0,
+    "moment < CURRENT_TIMESTAMP()": HOURS,
     # What BigQuery cannot prune by:
-    "at >= @start OR id = 1": HOURS,
+    "moment >= @start OR id = 1": HOURS,
     "id = 1": HOURS,
-    "at >= (SELECT MAX(at) FROM d.few)": HOURS,
-    "TIMESTAMP_ADD(at, INTERVAL 1 HOUR) >= @end": HOURS,
+    "moment >= (SELECT MAX(moment) FROM d.few)": HOURS,
+    "TIMESTAMP_ADD(moment, INTERVAL 1 HOUR) >= @end": HOURS,
 }
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_constants_and_parameters_prune_partitions_and_nothing_else_does(local: Local, condition: str) -> None:
     few = TIME if "d.few" in condition else 0
-    found = processed(local, f"SELECT id, at FROM d.hourly WHERE {condition}", *BOUNDS)
+    found = processed(local, f"SELECT id, moment FROM d.hourly WHERE {condition}", *BOUNDS)
     assert found == CONDITIONS[condition] * HOUR + few
 
 
 @pytest.mark.parametrize(
     ("table", "condition", "rows"),
     [
-        ("daily", "at >= @start AND at < @end", 24 * ROWS),
-        ("daily", "DATE(at) >= '2026-01-02'", 24 * ROWS),
+        ("daily", "moment >= @start AND moment < @end", 24 * ROWS),
+        ("daily", "DATE(moment) >= '2026-01-02'", 24 * ROWS),
         ("ranged", "id >= 100 AND id < 200", 100),
         ("ranged", "id = 150", 100),
-        ("flat", "at >= @start AND at < @end", HOURS * ROWS),
+        ("flat", "moment >= @start AND moment < @end", HOURS * ROWS),
     ],
 )
 def test_whole_partitions_are_read_whatever_they_are_by(local: Local, table: str, condition: str, rows: int) -> None:
-    assert processed(local, f"SELECT id, at FROM d.{table} WHERE {condition}", *BOUNDS) == rows * (KEY + TIME)
+    assert processed(local, f"SELECT id, moment FROM d.{table} WHERE {condition}", *BOUNDS) == rows * (KEY + TIME)
 
 
 JOINS: dict[str, int] = {
-    "SELECT b.id, b.at FROM d.few AS a JOIN d.hourly AS b ON a.id = b.id AND b.at < @end AND b.at >= @start": 1,
-    "SELECT b.id, b.at FROM d.few AS a LEFT JOIN d.hourly AS b ON a.id = b.id AND b.at < @end AND b.at >= @start": 1,
-    "SELECT b.id, b.at FROM d.hourly AS b LEFT JOIN d.few AS a ON a.id = b.id AND b.at < @end": HOURS,
-    "SELECT id, at FROM (SELECT * FROM d.hourly) WHERE at < @end AND at >= @start": 1,
-    "WITH x AS (SELECT id, at FROM d.hourly) SELECT * FROM x WHERE at < @end AND at >= @start": 1,
+    "SELECT b.id, b.moment FROM d.few a JOIN d.hourly b ON a.id = b.id AND b.moment < @end AND b.moment >= @start": 1,
+    "SELECT b.id FROM d.few a LEFT JOIN d.hourly b ON b.moment < @end AND b.moment >= @start AND a.id = b.id": 1,
+    "SELECT b.id, b.moment FROM d.hourly AS b LEFT JOIN d.few AS a ON a.id = b.id AND b.moment < @end": HOURS,
+    "SELECT id, moment FROM (SELECT * FROM d.hourly) WHERE moment < @end AND moment >= @start": 1,
+    "WITH x AS (SELECT id, moment FROM d.hourly) SELECT * FROM x WHERE moment < @end AND moment >= @start": 1,
 }
 
 
@@ -142,17 +142,17 @@ def test_conditions_reach_a_table_through_joins_and_subqueries(local: Local, sql
 
 
 def test_a_view_costs_what_its_query_costs(local: Local) -> None:
-    found = processed(local, "SELECT id FROM d.seen WHERE at >= @start AND at < @end", *BOUNDS)
+    found = processed(local, "SELECT id FROM d.seen WHERE moment >= @start AND moment < @end", *BOUNDS)
     assert found == ROWS * (KEY + TIME + FLAG)
 
 
 ROW = ALL * ROWS
 CHANGES: dict[str, int] = {
-    "INSERT INTO d.flat SELECT * FROM d.hourly WHERE at < @end AND at >= @start": ROW,
+    "INSERT INTO d.flat SELECT * FROM d.hourly WHERE moment < @end AND moment >= @start": ROW,
     "INSERT INTO d.few (id) VALUES (2)": 0,
-    "UPDATE d.hourly SET note = 'other' WHERE at >= @start AND at < @end": ROW + ROWS * TIME,
+    "UPDATE d.hourly SET note = 'other' WHERE moment >= @start AND moment < @end": ROW + ROWS * TIME,
     "UPDATE d.hourly SET note = CAST(id AS STRING) WHERE yes": HOURS * (ROW + ROWS * (KEY + FLAG)),
-    "DELETE FROM d.hourly WHERE at >= @start AND at < @end AND yes": ROW + ROWS * (TIME + FLAG),
+    "DELETE FROM d.hourly WHERE moment >= @start AND moment < @end AND yes": ROW + ROWS * (TIME + FLAG),
     "CREATE TABLE d.copied AS SELECT id FROM d.flat": HOURS * ROWS * KEY,
     "MERGE d.hourly AS t USING d.few AS s ON t.id = s.id WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)": (
         HOURS * ROWS * KEY + KEY
@@ -160,17 +160,18 @@ CHANGES: dict[str, int] = {
     "MERGE d.hourly AS t USING d.few AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET note = s.note": (
         HOURS * (ROW + ROWS * KEY) + KEY + TEXT
     ),
-    """MERGE d.hourly AS t USING d.few AS s ON t.id = s.id AND t.at >= @start AND t.at < @end
+    """MERGE d.hourly AS t USING d.few AS s ON t.id = s.id AND t.moment >= @start AND t.moment < @end
     WHEN MATCHED THEN UPDATE SET note = s.note WHEN NOT MATCHED THEN INSERT (id) VALUES (s.id)""": (
         ROW + ROWS * (KEY + TIME) + KEY + TEXT
     ),
-    """MERGE d.hourly AS t USING d.few AS s ON t.id = s.id AND t.at >= @start AND t.at < @end
+    """MERGE d.hourly AS t USING d.few AS s ON t.id = s.id AND t.moment >= @start AND t.moment < @end
     WHEN MATCHED THEN UPDATE SET note = s.note WHEN NOT MATCHED BY SOURCE THEN DELETE""": (
         HOURS * (ROW + ROWS * (KEY + TIME)) + KEY + TEXT
     ),
     """MERGE d.hourly AS t USING d.few AS s ON t.id = s.id
-    WHEN MATCHED AND t.at >= @start AND t.at < @end THEN DELETE""": ROW + ROWS * (KEY + TIME) + KEY,
-    """MERGE d.hourly AS t USING d.few AS s ON FALSE WHEN NOT MATCHED BY SOURCE AND t.at < @end AND t.at >= @start
+    WHEN MATCHED AND t.moment >= @start AND t.moment < @end THEN DELETE""": ROW + ROWS * (KEY + TIME) + KEY,
+    """MERGE d.hourly AS t USING d.few AS s ON FALSE
+    WHEN NOT MATCHED BY SOURCE AND t.moment < @end AND t.moment >= @start
     THEN DELETE WHEN NOT MATCHED THEN INSERT (id, note) VALUES (s.id, s.note)""": ROW + ROWS * TIME + KEY + TEXT,
 }
 
@@ -181,7 +182,7 @@ def test_what_a_statement_changes_is_counted_with_all_columns_of_its_partitions(
 
 
 def test_a_statement_that_ran_says_the_bytes_that_its_dry_run_said(local: Local) -> None:
-    local.rows("CREATE TABLE d.merged PARTITION BY TIMESTAMP_TRUNC(at, HOUR) AS SELECT * FROM d.hourly")
+    local.rows("CREATE TABLE d.merged PARTITION BY TIMESTAMP_TRUNC(moment, HOUR) AS SELECT * FROM d.hourly")
     sql = "MERGE d.merged AS t USING d.few AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET note = s.note"
     expected = processed(local, sql)
     job = local.bigquery.query(sql)
@@ -208,7 +209,7 @@ def test_every_table_is_billed_ten_megabytes_at_least_and_the_sum_in_whole_ones(
 
 
 def test_the_limit_of_a_job_is_judged_after_pruning(local: Local) -> None:
-    narrow = "SELECT id FROM d.hourly WHERE at >= @start AND at < @end"
+    narrow = "SELECT id FROM d.hourly WHERE moment >= @start AND moment < @end"
     assert len(local.rows(narrow, *BOUNDS, maximum_bytes_billed=10 * MEGABYTE)) == ROWS
 
 

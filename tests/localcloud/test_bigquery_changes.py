@@ -155,7 +155,7 @@ def test_a_table_is_seen_as_it_was_at_every_moment(local: Local) -> None:
 def test_past_and_present_can_be_compared_in_one_query(local: Local) -> None:
     before = now(local)
     local.rows("UPDATE d.t SET v = 5 WHERE k = 'a'")
-    sql = f"""SELECT o.v AS old, n.v AS new FROM d.t o FOR SYSTEM_TIME AS OF TIMESTAMP '{before.isoformat()}'
+    sql = f"""SELECT o.v AS before, n.v AS after FROM d.t o FOR SYSTEM_TIME AS OF TIMESTAMP '{before.isoformat()}'
         JOIN d.t n ON o.k = n.k WHERE o.v != n.v"""
     assert local.rows(sql) == [(1, 5)]
 

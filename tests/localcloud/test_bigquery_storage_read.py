@@ -27,7 +27,7 @@ def local() -> Iterator[Local]:
     with running() as server:
         server.bigquery.create_dataset("d")
         server.rows(
-            """CREATE TABLE d.types (id INT64, name STRING, amount NUMERIC(10, 2), big BIGNUMERIC, at TIMESTAMP,
+            """CREATE TABLE d.types (id INT64, name STRING, amount NUMERIC(10, 2), big BIGNUMERIC, moment TIMESTAMP,
             day DATE, civil DATETIME, clock TIME, yes BOOL, ratio FLOAT64, raw BYTES, doc JSON, tags ARRAY<STRING>)"""
         )
         server.rows(
@@ -92,7 +92,7 @@ def test_every_type_is_the_arrow_type_of_bigquery(local: Local) -> None:
     first, second = table.to_pylist()
     assert first["amount"] == Decimal("1.5")
     assert first["big"] == Decimal("-1.000000000000000001")
-    assert first["at"] == dt.datetime(2026, 1, 1, 0, 0, 0, 123456, dt.UTC)
+    assert first["moment"] == dt.datetime(2026, 1, 1, 0, 0, 0, 123456, dt.UTC)
     assert (first["raw"], first["doc"], first["tags"]) == (b"hi", '{"a":1}', ["x"])
     assert {key: value for key, value in second.items() if value is not None} == {"id": 2, "tags": []}
 
