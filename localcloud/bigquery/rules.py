@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -83,26 +83,32 @@ def partition_expression(tree: exp.Create, fields: Sequence[Field]) -> None:
 def layout(properties: dict[str, Any], fields: Sequence[Field]) -> None:
     """Raises `invalidQuery` where a table cannot be partitioned or clustered so, or a column's name is reserved."""
     types = {field.name.lower(): field for field in fields}
-    timed, ranged = properties.get("timePartitioning") or {}, properties.get("rangePartitioning") or {}
-    name = str(timed.get("field") or ranged.get("field") or "").lower()
-    if name:
-        field = types.get(name)
-        if field is None:
-            raise invalid_query(f"The field specified for partitioning cannot be found in the schema: {name}.")
-        if ranged and field.type != "INT64":
-            raise invalid_query(PARTITION_BY)
-        units = UNITS.get(field.type, ())
-        if timed and (field.mode == "REPEATED" or str(timed.get("type") or "DAY").upper() not in units):
-            raise invalid_query(PARTITION_BY)
-    clustered = (properties.get("clustering") or {}).get("fields") or []
-    if len(clustered) > MOST_CLUSTERED:
-        raise invalid_query(f"At most {MOST_CLUSTERED} clustering columns are allowed; found {len(clustered)}")
-    for one in clustered:
-        field = types.get(one.lower())
-        if field is None:
-            raise invalid_query(f"The field specified for clustering cannot be found in the schema: {one}.")
-        if field.type not in CLUSTERED or field.mode == "REPEATED":
-            raise invalid_query(f"Clustering is not supported on column {one} of type {field.sql_type}")
+    _partitioned(properties.get("timePartitioning") or {}, properties.get("rangePartitioning") or {}, types)
+    _clustered((properties.get("clustering") or {}).get("fields") or [], types)
     for field in fields:
         if field.name.lower().startswith(RESERVED_PREFIXES):
             raise invalid_query(f"Invalid field name {field.name!r}. Field names must not start with a reserved prefix")
+
+
+def _partitioned(timed: Mapping[str, Any], ranged: Mapping[str, Any], types: Mapping[str, Field]) -> None:
+    name = str(timed.get("field") or ranged.get("field") or "").lower()
+    if not name:
+        return
+    field = types.get(name)
+    if field is None:
+        raise invalid_query(f"The field specified for partitioning cannot be found in the schema: {name}.")
+    unit = str(timed.get("type") or "DAY").upper()
+    right = field.type == "INT64" if ranged else unit in UNITS.get(field.type, ())
+    if field.mode == "REPEATED" or not right:
+        raise invalid_query(PARTITION_BY)
+
+
+def _clustered(columns: Sequence[str], types: Mapping[str, Field]) -> None:
+    if len(columns) > MOST_CLUSTERED:
+        raise invalid_query(f"At most {MOST_CLUSTERED} clustering columns are allowed; found {len(columns)}")
+    for name in columns:
+        field = types.get(name.lower())
+        if field is None:
+            raise invalid_query(f"The field specified for clustering cannot be found in the schema: {name}.")
+        if field.type not in CLUSTERED or field.mode == "REPEATED":
+            raise invalid_query(f"Clustering is not supported on column {name} of type {field.sql_type}")
