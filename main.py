@@ -41,7 +41,7 @@ def handle(request: Request) -> tuple[str, int]:
     message = _message(request.get_json(force=True, silent=True))
     message_id = str(message.get("messageId") or message.get("message_id") or "without-id")
     execution = request.headers.get("Function-Execution-Id")
-    with log.bound(trace=_trace(request), message_id=message_id, execution_id=execution):
+    with log.bound(trace=_trace(request), message_id=messages.printable(message_id), execution_id=execution):
         log.emit("run.started")
         failure: PipelineError | None = None
         try:
@@ -86,11 +86,15 @@ def _message(body: object) -> dict[str, Any]:
 
 
 def _raw(message: dict[str, Any]) -> str:
-    data = message.get("data") or ""
+    data = message.get("data")
     return data if isinstance(data, str) else ""
 
 
 def _data(message: dict[str, Any]) -> bytes:
+    if not isinstance(message.get("data"), str | None):
+        raise MessageRejected(
+            "The message's data is not text, as Pub/Sub sends it; leave it out for the last full hour."
+        )
     try:
         return base64.b64decode(_raw(message), validate=True)
     except (binascii.Error, ValueError):
@@ -101,7 +105,7 @@ def _published(message: dict[str, Any]) -> datetime:
     try:
         instant = datetime.fromisoformat(str(message.get("publishTime") or message.get("publish_time")))
         return instant.astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise MessageRejected("The message has no publish time, as Pub/Sub sets it; was it made by hand?") from None
 
 

@@ -18,8 +18,13 @@ from pipeline.errors import (
     RecordDamaged,
 )
 from pipeline.keys import look_at_keys
-from pipeline.messages import Request, write
+from pipeline.messages import Request, printable, write
 from pipeline.run import Run
+
+MOST_DATA: Final = 1_000_000
+"""Characters of a message's data that are kept on the rejected topic: far more than any message of ours has."""
+
+MOST_REASON: Final = 2_000
 
 _ALARMS: Final = {
     ArchiveDamaged: "archive.damaged",
@@ -56,9 +61,17 @@ def alarm(error: PipelineError) -> None:
 def reject(data: str, message_id: str, error: PipelineError, run: Run) -> None:
     """Put a message that can never succeed on the rejected topic with its reason. Raises TopicUnavailable.
 
-    `data` is the message's data as it came, base64; the reason stands beside it, and as attributes.
+    `data` is the message's data as it came, base64, of which at most MOST_DATA characters are kept, with its length;
+    the reason stands beside it, and the code and the id as attributes.
     """
-    content = {"message_id": message_id, "data": data, "code": error.code, "reason": str(error)}
-    attributes = {"code": error.code, "message_id": message_id}
+    shown, reason = printable(message_id), str(error)[:MOST_REASON]
+    content = {
+        "message_id": shown,
+        "data": data[:MOST_DATA].encode("ascii", "backslashreplace").decode()[:MOST_DATA],
+        "data_length": len(data),
+        "code": error.code,
+        "reason": reason,
+    }
+    attributes = {"code": error.code, "message_id": shown}
     run.topics.publish(run.settings.rejected_topic, [json.dumps(content).encode()], attributes)
-    log.emit("message.rejected", str(error), code=error.code)
+    log.emit("message.rejected", reason, code=error.code)

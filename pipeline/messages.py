@@ -1,8 +1,9 @@
-"""Message -> Request: strict reading, pure, every refusal a sentence that says how to mend the message."""
+"""Message -> Request: strict reading, pure, every refusal a short sentence that says how to correct the message."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,26 @@ from pipeline.window import Slot, Window, rfc3339
 MAX_HOURS: Final = 92 * 24
 """Longest window of one message: a quarter. Longer backfills are several messages."""
 
+MAX_NUMBER: Final = 10_000
+"""Highest revision or part: more would not fit into the name of a record."""
+
+MAX_BEHIND: Final = timedelta(days=1)
+"""How far a machine's clock may be behind Pub/Sub's."""
+
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+ID: Final = re.compile(r"[!-~]{1,128}")
+"""A message's id: Pub/Sub gives digits; an id of this kind fits into records, attributes and labels."""
+
+FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")
+"""A fraction of a second that Python would cut off silently."""
+
+INTERNAL: Final = ("cause", "revision", "part", "upload")
+"""Fields of messages that the pipeline publishes itself."""
+
+NAMED: Final = 3
+"""Problems of one message that are named; the others are counted."""
+
 Action = Literal["deliver", "certify", "collect", "keys"]
 
 
@@ -25,7 +46,8 @@ class Request:
 
     `window` is whole hours; None for certify means the hours that certify looks back over. `cause` is the id of the
     message that people or the scheduler published, carried through fan-out, so that `resend` and `revise` happen once
-    however often their message arrives. `revision` and `part` are set on messages that the pipeline publishes itself.
+    however often their message arrives. `revision`, `part` and `upload` are set on messages that the pipeline publishes
+    itself: a part is sealed by one message, and uploaded by another (`upload`) once all parts are sealed.
     """
 
     action: Action
@@ -37,6 +59,7 @@ class Request:
     full: bool = False
     revision: int | None = None
     part: int | None = None
+    upload: bool = False
 
     def singles(self) -> list[Request]:
         """One request for each dataset in each hour of the window, hour by hour; just this one where it is single."""
@@ -64,8 +87,9 @@ class _Payload(BaseModel):
     revise: bool = False
     full: bool = False
     cause: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    revision: Annotated[int, Field(ge=1)] | None = None
-    part: Annotated[int, Field(ge=1)] | None = None
+    revision: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
+    part: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
+    upload: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> _Payload:
@@ -81,6 +105,8 @@ class _Payload(BaseModel):
             raise ValueError('"full" goes with "action": "certify" only')
         if self.part and not self.revision:
             raise ValueError('"part" needs the "revision" that it is a part of')
+        if self.upload and not self.part:
+            raise ValueError('"upload" needs the "part" that is to be uploaded')
         return self
 
 
@@ -91,11 +117,17 @@ def read(
 
     `known` are the datasets that have a contract. Raises MessageRejected for whatever can never succeed: no JSON, an
     unknown field or dataset, a wrong type, a time without offset, not on the hour, in the future, end before start, a
-    range over MAX_HOURS, or a message older than `max_age`.
+    range over MAX_HOURS, an id that Pub/Sub does not give, or a message older than `max_age`.
     """
+    if not ID.fullmatch(message_id):
+        raise MessageRejected(f'The message\'s id is "{printable(message_id, 60)}", which Pub/Sub does not give.')
+    if published - now > MAX_BEHIND:
+        raise MessageRejected(
+            f"The message was published at {published.isoformat()}, in the future (now: {rfc3339(now)})."
+        )
     if now - published > max_age:
         raise MessageRejected(
-            f"The message was published at {rfc3339(published)}, more than {max_age} ago, so that its window is no "
+            f"The message was published at {published.isoformat()}, more than {max_age} ago, so that its window is no "
             "longer what anybody waits for; certify finds and republishes what is missing."
         )
     payload = _parse(data)
@@ -104,7 +136,7 @@ def read(
         raise MessageRejected(f'"datasets" names {_list(unknown)}; there are contracts for {_list(sorted(known))}.')
     if len(set(payload.datasets or ())) != len(payload.datasets or ()):
         raise MessageRejected('"datasets" names a dataset twice; name each once.')
-    window = _window(payload.window, now) if payload.window else None
+    window = _window(payload.window, max(now, published)) if payload.window else None
     if window is None and payload.action == "deliver":
         window = Window.last_full_hour_before(published)
     datasets = tuple(payload.datasets or sorted(known))
@@ -120,6 +152,7 @@ def read(
         full=payload.full,
         revision=payload.revision,
         part=payload.part,
+        upload=payload.upload,
     )
 
 
@@ -134,8 +167,15 @@ def write(request: Request) -> bytes:
         "revise": request.revise,
         "revision": request.revision,
         "part": request.part,
+        "upload": request.upload,
     }
     return json.dumps({name: value for name, value in payload.items() if value}).encode()
+
+
+def printable(text: str, most: int = 128) -> str:
+    """Text from outside in at most so many printable ASCII characters, others spelled as escapes."""
+    shown = text[: most + 1].encode("unicode_escape").decode("ascii")
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 
 
 def _parse(data: bytes) -> _Payload:
@@ -149,9 +189,9 @@ def _parse(data: bytes) -> _Payload:
     try:
         return _Payload(**content)
     except ValidationError as error:
-        fields = ", ".join(name for name in _Payload.model_fields if name not in ("cause", "revision", "part"))
+        fields = ", ".join(name for name in _Payload.model_fields if name not in INTERNAL)
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'message'}: "
+            f"{printable('.'.join(str(part) for part in item['loc']), 60) or 'message'}: "
             + (
                 f"no such field; there are {fields}"
                 if item["type"] == "extra_forbidden"
@@ -159,7 +199,8 @@ def _parse(data: bytes) -> _Payload:
             )
             for item in error.errors(include_input=False, include_url=False)
         ]
-        raise MessageRejected(f"The message cannot be carried out. {'; '.join(problems)}.") from None
+        named = problems[:NAMED] + [f"and {len(problems) - NAMED:,} more"] * (len(problems) > NAMED)
+        raise MessageRejected(f"The message cannot be carried out. {'; '.join(named)}.") from None
     except TypeError:
         raise MessageRejected("The message has a field without a usable name.") from None
 
@@ -184,6 +225,8 @@ def _window(bounds: _Bounds, now: datetime) -> Window:
             f'"window": {error}. Name whole hours, "start" before "end", such as '
             '{"start": "2026-11-23T13:00:00Z", "end": "2026-11-23T15:00:00Z"}.'
         ) from None
+    if window.start < EARLIEST:
+        raise MessageRejected(f'"window" begins at {window.start.isoformat()}, before the year 2000.')
     if window.end > now:
         raise MessageRejected(
             f'"window" ends at {rfc3339(window.end)}, in the future (now: {rfc3339(now)}); an hour is shared when it '
@@ -200,11 +243,15 @@ def _instant(name: str, text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
         if instant.tzinfo is not None:
+            if FINER.search(text):
+                raise MessageRejected(f'"window.{name}" is not on the hour: it names a fraction of a second.')
             return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise MessageRejected(f'"window.{name}" is not a time such as "2026-11-23T13:00:00Z".') from None
     raise MessageRejected(f'"window.{name}" has no offset; end it with Z for UTC, or +01:00.')
 
 
-def _list(names: Collection[str]) -> str:
-    return ", ".join(f'"{name[:60]}"' for name in names)
+def _list(names: list[str]) -> str:
+    return ", ".join(f'"{printable(name, 60)}"' for name in names[:NAMED]) + (
+        f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    )

@@ -97,7 +97,7 @@ MALFORMED: dict[str, tuple[bytes | str, str]] = {
     "an unknown dataset": ('{"datasets": ["refunds"]}', '"datasets" names "refunds"; there are contracts for "id'),
     "a dataset in capitals": ('{"datasets": ["Payments"]}', '"datasets" names "Payments"'),
     "two unknown datasets": ('{"datasets": ["a", "payments", "b"]}', '"datasets" names "a", "b";'),
-    "a dataset that is half a character": ('{"datasets": ["\\ud800"]}', '"datasets" names "\ud800"'),
+    "a dataset that is half a character": ('{"datasets": ["\\ud800"]}', '"datasets" names "\\ud800"'),
     "a dataset twice": ('{"datasets": ["payments", "payments"]}', "names a dataset twice"),
     "no dataset at all": ('{"datasets": []}', "datasets: List should have at least 1 item"),
     "a dataset as text": ('{"datasets": "payments"}', "datasets: Input should be a valid list"),
@@ -127,6 +127,20 @@ MALFORMED: dict[str, tuple[bytes | str, str]] = {
         '"revision" belongs to one dataset in one hour',
     ),
     "an empty cause": ('{"cause": ""}', "cause: String should have at least 1 character"),
+    "a start a nanosecond late": (bounds("2026-11-23T12:00:00.000000001Z"), "not on the hour"),
+    "a start before our time": (bounds("0001-01-01T00:00:00Z", "0001-01-01T01:00:00Z"), "before the year 2000"),
+    "a revision of 1,000 digits": (
+        f'{{{BOUNDS}, "datasets": ["payments"], "revision": {"9" * 1000}}}',
+        "revision: Input should be less than or equal to 10000",
+    ),
+    "a part of 1,000 digits": (
+        f'{{{BOUNDS}, "datasets": ["payments"], "revision": 1, "part": {"9" * 1000}}}',
+        "part: Input should be less than or equal to 10000",
+    ),
+    "a field whose name has no end": (json.dumps({"x" * 5_000_000: 1}), "no such field"),
+    "100,000 fields": (json.dumps({f"x{number}": 1 for number in range(100_000)}), "and 99,997 more"),
+    "a cause that is half a character": ('{"cause": "\\ud800"}', "cause: Input should be a valid string"),
+    "an upload of no part": (f'{{{BOUNDS}, "datasets": ["payments"], "upload": true}}', '"upload" needs the "part"'),
     "a cause without end": ('{"cause": "' + "x" * 129 + '"}', "cause: String should have at most 128 characters"),
 }
 
@@ -207,6 +221,27 @@ def test_a_message_is_rejected_when_it_is_older_than_it_may_be() -> None:
         asked("{}", now=NOW + timedelta(hours=36, seconds=1))
 
 
+@pytest.mark.parametrize(
+    "message_id", ["", "x" * 200, "4711\n", "\ud800", "é", "a" * 129], ids=lambda one: ascii(one)[:20]
+)
+def test_an_id_that_pubsub_does_not_give_is_refused(message_id: str) -> None:
+    with pytest.raises(MessageRejected, match="id"):
+        read(b"{}", message_id=message_id, published=NOW, now=NOW, known=KNOWN, max_age=timedelta(hours=36))
+
+
+@pytest.mark.parametrize("published", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC)])
+def test_a_time_of_publishing_that_cannot_be_is_refused(published: datetime) -> None:
+    with pytest.raises(MessageRejected, match="was published at"):
+        asked("{}", published=published)
+
+
+def test_the_hour_of_a_message_is_over_even_where_this_machine_is_behind() -> None:
+    behind = NOW - timedelta(minutes=90)
+    assert asked(bounds("2026-11-23T13:00:00Z", "2026-11-23T14:00:00Z"), now=behind).window == HOUR_13
+    with pytest.raises(MessageRejected, match="in the future"):
+        asked(bounds("2026-11-23T14:00:00Z", "2026-11-23T15:00:00Z"), now=behind)
+
+
 def test_the_longest_names_do_not_make_a_long_reason() -> None:
     with pytest.raises(MessageRejected) as caught:
         asked(json.dumps({"datasets": ["x" * 100_000]}))
@@ -227,11 +262,12 @@ REQUESTS = st.builds(
 )
 
 
-@given(REQUESTS, st.none() | st.tuples(st.integers(1, 99), st.none() | st.integers(1, 999)))
+@given(REQUESTS, st.none() | st.tuples(st.integers(1, 99), st.none() | st.integers(1, 999), st.booleans()))
 def test_what_is_written_for_one_slot_is_read_back_as_the_same_request(
-    request_: Request, numbers: tuple[int, int | None] | None
+    request_: Request, numbers: tuple[int, int | None, bool] | None
 ) -> None:
-    revision, part = numbers or (None, None)
-    singles = [replace(single, revision=revision, part=part) for single in request_.singles()]
+    revision, part, upload = numbers or (None, None, False)
+    numbered = replace(request_, revision=revision, part=part, upload=upload and part is not None)
+    singles = [single for single in numbered.singles()]
     assert [asked(write(single)) for single in singles] == singles
     assert [slot for single in singles for slot in single.slots()] == request_.slots()

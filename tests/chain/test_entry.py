@@ -19,7 +19,17 @@ from tests.sample_contract import CONTRACT
 MALFORMED: dict[str, tuple[dict[str, Any], str]] = {
     "no JSON": (envelope(b"now"), "the data is not JSON in UTF-8"),
     "an unknown field": (envelope({"dataset": ["payments"]}), "dataset: no such field"),
-    "half a character": (envelope(b'{"datasets": ["\\ud800"]}'), '"datasets" names "\ud800"'),
+    "half a character": (envelope(b'{"datasets": ["\\ud800"]}'), '"datasets" names "\\ud800"'),
+    "data that is a number": ({**envelope(), "data": 7}, "data is not text"),
+    "data that is false": ({**envelope(), "data": False}, "data is not text"),
+    "data that is an object": ({**envelope(), "data": {"window": {}}}, "data is not text"),
+    "data that is a list": ({**envelope(), "data": []}, "data is not text"),
+    "published in the year 1": ({**envelope(), "publishTime": "0001-01-01T00:00:00+12:00"}, "no publish time"),
+    "published in the year 9999": ({**envelope(), "publishTime": "9999-12-31T23:59:59-12:00"}, "no publish time"),
+    "published tomorrow": (
+        {**envelope(), "publishTime": rfc3339(datetime.now(UTC) + timedelta(days=2))},
+        "in the future",
+    ),
     "no base64": ({**envelope(), "data": "%%%"}, "not base64"),
     "no publish time": ({**envelope(), "publishTime": ""}, "no publish time"),
     "no message at all": ({}, "no publish time"),
@@ -39,10 +49,36 @@ def test_a_message_that_can_never_succeed_is_acknowledged_and_rejected_with_its_
     assert ran.error is None
     assert ran.names == ["run.started", "message.rejected", "run.completed"]
     (rejected,) = map(json.loads, deployment.rejected())
-    assert (rejected["code"], rejected["data"]) == ("message-rejected", message.get("data", ""))
+    data = message.get("data", "")
+    assert (rejected["code"], rejected["data"]) == ("message-rejected", data if isinstance(data, str) else "")
     assert rejected["message_id"] == message.get("messageId", rejected["message_id"])
     assert reason in rejected["reason"]
     assert reason in ran.named("message.rejected")[0]["message"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        envelope(json.dumps({"x" * 5_000_000: 1}).encode()),
+        envelope(b"\xff" * 7_000_000),
+        {**envelope(), "data": "\ud800" * 1_000_000},
+        {**envelope(), "messageId": "9" * 200},
+        {**envelope(), "messageId": "\ud800"},
+        {**envelope(), "messageId": {"x" * 1_000_000: 1}},
+    ],
+    ids=["a long field", "garbage", "surrogates", "a long id", "a surrogate for an id", "an object for an id"],
+)
+def test_what_goes_to_the_rejected_topic_is_small_whatever_came(
+    deployment: InProcessDeployment, message: dict[str, Any]
+) -> None:
+    ran = deployment.handle(message)
+    assert ran.error is None
+    (rejected,) = deployment.rejected()
+    assert len(rejected) < 2_000_000
+    assert max(len(json.dumps(event)) for event in ran.events) < 10_000
+    content = json.loads(rejected)
+    assert content["data_length"] == len(message["data"])
+    assert content["data"][:1000] in ascii(message["data"])
 
 
 @pytest.mark.parametrize("message", [None, "text", [], 7])
