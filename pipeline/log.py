@@ -68,6 +68,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     "partner.untrusted": Event("CRITICAL", "The partner's server showed a host key that is not pinned.", alert=True),
     "delivery.empty": Event("INFO", "The window has no rows; recorded, nothing is sent."),
     "delivery.unchanged": Event("INFO", "The window was delivered before; nothing was done."),
+    "delivery.waiting": Event("INFO", "A part is sealed; nothing is sent before all parts of the delivery are."),
     "delivery.completed": Event("NOTICE", "Every part of the delivery is at the partner."),
     **{state.event: Event(state.severity, state.meaning, state.alert) for state in STATES.values() if state.event},
     "window.resent": Event("WARNING", "A file at the partner differed and is sent again.", alert=True),

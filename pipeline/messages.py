@@ -25,7 +25,7 @@ MAX_BEHIND: Final = timedelta(days=1)
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
-ID: Final = re.compile(r"[!-~]{1,128}")
+ID: Final = re.compile(r"[ -~]{1,128}")
 """A message's id: Pub/Sub gives digits; an id of this kind fits into records, attributes and labels."""
 
 FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")

@@ -59,10 +59,10 @@ class Settings(BaseModel):
     pgp_sign: bool = Field(True, description="Sign inside the encrypted message; off only where the partner asks.")
     pgp_reopen: bool = Field(True, description="Open every sealed file again before it may be sent.")
     time_budget_seconds: int = Field(
-        510, ge=10, le=3500, description="Time of one invocation; the platform's limit less a margin."
+        450, ge=10, le=3500, description="Time of one invocation; the platform's limit less a margin."
     )
     max_part_rows: int = Field(10_000_000, ge=1, description="A delivery of more rows is cut into parts.")
-    max_part_bytes: int = Field(5_000_000_000, ge=1, description="A delivery of more bytes (estimated) likewise.")
+    max_part_bytes: int = Field(1_000_000_000, ge=1, description="A delivery of more bytes (estimated) likewise.")
     max_message_age_hours: int = Field(
         36, ge=1, le=167, description="A message older than this is rejected; Pub/Sub forgets it after 168 hours."
     )

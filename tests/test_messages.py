@@ -268,6 +268,6 @@ def test_what_is_written_for_one_slot_is_read_back_as_the_same_request(
 ) -> None:
     revision, part, upload = numbers or (None, None, False)
     numbered = replace(request_, revision=revision, part=part, upload=upload and part is not None)
-    singles = [single for single in numbered.singles()]
+    singles = numbered.singles()
     assert [asked(write(single)) for single in singles] == singles
     assert [slot for single in singles for slot in single.slots()] == request_.slots()

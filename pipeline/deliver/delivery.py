@@ -1,4 +1,8 @@
-"""The main action: a delivery is planned, sealed and uploaded; a request for several is fanned out, one for each."""
+"""The main action: a delivery is planned, sealed and uploaded; a request for several is fanned out, one for each.
+
+A delivery of several parts is fanned out twice: to seal each part, and, when all of them are sealed, to upload each.
+So a row that breaks the contract in any part keeps all of them here.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipeline import log
+from pipeline.clients.counts import PartCount
 from pipeline.deliver.plan import plan_for
 from pipeline.deliver.seal import seal
 from pipeline.deliver.upload import upload
-from pipeline.errors import MessageRejected, RowsRefused
+from pipeline.errors import ArchiveUnavailable, MessageRejected, RowsRefused
 from pipeline.messages import Request
 from pipeline.records.schema import Plan
 from pipeline.records.store import Folder
@@ -37,27 +42,74 @@ def deliver(request: Request, run: Run, fan_out: FanOut) -> None:
             log.emit("delivery.empty", revision=folder.delivery.revision)
         elif folder.is_refused:
             raise RowsRefused(f"{folder.delivery} was refused when this message was first carried out.")
-        elif len(plan.parts) > 1 and request.part is None:
-            _fan_out_parts(replace(request, revision=folder.delivery.revision), folder, plan, run, fan_out)
+        elif len(plan.parts) == 1:
+            _deliver_whole(request, folder, plan, run)
+        elif request.part is None:
+            _fan_out_parts(request, folder, plan, run, fan_out)
         else:
-            _deliver_part(request, folder, plan, run)
+            _deliver_part(request, folder, plan, run, fan_out)
+
+
+def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run, fan_out: FanOut) -> None:
+    """Seal one part of several, or upload it once all of them are sealed; the last to be sealed has all uploaded.
+
+    Two parts that are sealed at the same time may both find all sealed, and a message that comes again finds it again:
+    then parts are asked for twice, and the second time nothing is done.
+    """
+    part = _planned(request, folder, plan)
+    if request.upload and _all_sealed(folder, plan):
+        _upload(request, folder, plan, part, run)
+        return
+    if part.part not in folder.sealed_parts:
+        seal(folder, plan, part, run, cause=request.cause)
+        folder = _afresh(folder, run)
+    if _all_sealed(folder, plan):
+        _fan_out_parts(request, folder, plan, run, fan_out)
+    else:
+        log.emit("delivery.waiting", revision=folder.delivery.revision, part=part.part)
+
+
+def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run) -> None:
+    part = _planned(request, folder, plan)
+    if part.part not in folder.sealed_parts:
+        seal(folder, plan, part, run, cause=request.cause)
+        folder = _afresh(folder, run)  # sealing takes its time: a concurrent attempt may have delivered meanwhile
+    _upload(request, folder, plan, part, run)
 
 
 def _fan_out_parts(request: Request, folder: Folder, plan: Plan, run: Run, fan_out: FanOut) -> None:
+    """One message for each part to be uploaded where all are sealed, else for each to be sealed."""
+    revision, upload = folder.delivery.revision, _all_sealed(folder, plan)
     with run.stage("fanout", folder.delivery) as figures:
-        fan_out([replace(request, part=part.part) for part in plan.parts])
-        figures.add(messages=len(plan.parts))
+        numbers = [part.part for part in plan.parts if upload or part.part not in folder.sealed_parts]
+        fan_out([replace(request, revision=revision, part=number, upload=upload) for number in numbers])
+        figures.add(messages=len(numbers))
 
 
-def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run) -> None:
+def _upload(request: Request, folder: Folder, plan: Plan, part: PartCount, run: Run) -> None:
     delivery = folder.delivery
-    part = plan.part(request.part or 1)
-    if part is None:
-        raise MessageRejected(f"{delivery} has {len(plan.parts)} parts; there is no part {request.part}.")
-    sealed = folder.sealed(part.part) or seal(folder, plan, part, run, cause=request.cause)
+    sealed = folder.sealed(part.part)
+    if sealed is None:
+        raise ArchiveUnavailable(f"The record of sealed part {part.part} of {delivery} was listed and is gone.")
     if not upload(folder, sealed, run, cause=request.cause, resend=request.resend):
         log.emit("delivery.unchanged", revision=delivery.revision, part=part.part)
         return
-    latest = folder if len(plan.parts) == 1 else run.records.folder(delivery.slot).revision(delivery.revision)
-    if latest.delivered_parts | {part.part} == {planned.part for planned in plan.parts}:
+    delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
+    if delivered == {planned.part for planned in plan.parts}:
         log.emit("delivery.completed", revision=delivery.revision, rows=plan.rows, parts=len(plan.parts))
+
+
+def _planned(request: Request, folder: Folder, plan: Plan) -> PartCount:
+    part = plan.part(request.part or 1)
+    if part is None:
+        raise MessageRejected(f"{folder.delivery} has {len(plan.parts)} parts; there is no part {request.part}.")
+    return part
+
+
+def _all_sealed(folder: Folder, plan: Plan) -> bool:
+    return not folder.is_refused and folder.sealed_parts >= {part.part for part in plan.parts}
+
+
+def _afresh(folder: Folder, run: Run) -> Folder:
+    """The same delivery's records as they are now."""
+    return run.records.folder(folder.delivery.slot).revision(folder.delivery.revision)

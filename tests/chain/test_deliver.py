@@ -16,13 +16,6 @@ from tests.deployment import InProcessDeployment
 from tests.sample_contract import CONTRACT, rows_in_file, table
 
 
-@pytest.fixture(params=["deployment", "openssh_deployment"], ids=["aws, direct", "openssh, rename"])
-def any_deployment(request: pytest.FixtureRequest) -> InProcessDeployment:
-    """A deployment for each server profile of the partner."""
-    found: InProcessDeployment = request.getfixturevalue(request.param)
-    return found
-
-
 def content(any_deployment: InProcessDeployment, name: str) -> bytes:
     """An archived object."""
     return bytes(any_deployment.cloud.storage.bucket(f"{any_deployment.name}-archive").blob(name).download_as_bytes())
@@ -294,9 +287,9 @@ def test_parts_add_up_to_the_whole_and_each_is_under_the_limit(any_deployment: I
     assert (ran.error, any_deployment.received()) == (None, [])
     parts = ran.named("fanout.completed")[0]["messages"]
     finished = any_deployment.drain()
-    assert len(finished) == parts > 4
-    assert [one.error for one in finished] == [None] * parts
-    assert [len(one.named("delivery.completed")) for one in finished] == [*[0] * (parts - 1), 1]
+    assert len(finished) == 2 * parts > 8
+    assert [one.error for one in finished] == [None] * 2 * parts
+    assert [len(one.named("delivery.completed")) for one in finished] == [*[0] * (2 * parts - 1), 1]
     files = any_deployment.received()
     assert sorted(file.name for file in files) == sorted(
         f"payments_{THEN.start:%Y%m%dT%H%M%SZ}_{THEN.end:%Y%m%dT%H%M%SZ}_r1_{part}of{parts}.csv.pgp"
