@@ -156,7 +156,10 @@ class LocalCloud:
         self._topic_faults.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """End every service."""
+        """Close the clients, then end every service."""
+        for client in ("secrets", "publisher", "subscriber"):
+            if client in self.__dict__:
+                self.__dict__[client].transport.close()
         for service in self.services.values():
             service.stop()
 

@@ -334,7 +334,9 @@ def with_passphrase() -> bytes:
     return asyncssh.generate_private_key("ssh-ed25519").export_private_key("openssh", passphrase="secret")
 
 
-@pytest.mark.parametrize("key", [b"", b"not a key", ssh_key().public, with_passphrase()])
+@pytest.mark.parametrize(
+    "key", [b"", b"not a key", ssh_key().public, with_passphrase()], ids=["empty", "text", "public", "passphrase"]
+)
 def test_a_login_key_that_cannot_be_read_is_said_to_be_none(aws: Running, key: bytes) -> None:
     with pytest.raises(
         CredentialsUnavailable, match="private key in OpenSSH or PEM form without a passphrase"
