@@ -4,12 +4,14 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python -W error::SyntaxWarning
 READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
+WORKERS ?= 2
+APART = tests/faults tests/chaos tests/deployed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test faults check docs bench chaos clean
+.PHONY: help setup packages demo up test test-faults test-deployed test-runtime check docs bench chaos clean
 
 help: ## these lines
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
 
 setup: packages $(READY) $(DBT_READY) ## a virtual environment with everything that is needed
 
@@ -34,14 +36,20 @@ packages:
 demo: setup ## one hour of changes, from the warehouse to the partner, and the proof
 	$(RUN) -m localcloud.demo
 
-up: setup ## the local stack, kept running for experiments by hand
+up: setup ## the local cloud, kept running for experiments by hand
 	$(RUN) -m localcloud.demo --stay
 
 test: setup ## the tests of every module, of the chain, of operation, dbt and Terraform
-	$(RUN) -m pytest --ignore=tests/faults --ignore=tests/chaos $(PYTEST)
+	$(RUN) -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(PYTEST)
 
-faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
+test-faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
 	$(RUN) -m pytest tests/faults tests/chaos $(PYTEST)
+
+test-deployed: setup ## the deployed source, with its requirements alone
+	$(RUN) -m pytest tests/deployed $(PYTEST)
+
+test-runtime: ## unit, chain and operation tests on Debian 13: Python 3.13 as deployed, GnuPG 2.4 (as root)
+	.ci/deployed-runtime build/tests-runtime.xml
 
 check: setup ## linting, strict types, rules of imports
 	$(VENV)/bin/ruff check .

@@ -1,9 +1,13 @@
 """What all tests share: keys, one local cloud for each worker of a session, and a deployment in it for every test."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.cloud import LocalCloud, local_cloud
 from pipeline.pgp.keyring import Keyring
@@ -13,6 +17,30 @@ from tests.keyrings import People, people, ring
 # Machines that test are slow and shared: how long an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+TESTS: Final = Path(__file__).parent
+EXPENSIVE: Final = ("dbt", "terraform")
+"""Directories whose fixtures take a minute. One worker of pytest-xdist runs all of such a directory, from the start."""
+
+
+class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
+    """Gives workers whole files, or whole directories where fixtures are expensive."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        directory = file.removeprefix("tests/").partition("/")[0]
+        return directory if directory in EXPENSIVE else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    """Distribute as `Scheduler` says, in the order of collection."""
+    config.option.loadscopereorder = False
+    return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in EXPENSIVE)
 
 
 @pytest.fixture(scope="session")
