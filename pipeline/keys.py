@@ -42,6 +42,11 @@ class KeyState:
     event: str = "key.usable"
     detail: str = ""
 
+    @property
+    def needs_attention(self) -> bool:
+        """Whether somebody has to look at it: it cannot do its work, or ends within a month."""
+        return self.trouble is not None or (self.days_left is not None and self.days_left <= max(THRESHOLDS))
+
 
 def look_at_keys(run: Run) -> list[KeyState]:
     """Look at every key and host key, and emit one event for each.

@@ -33,19 +33,18 @@ def command(session: Session, candidate: Path | None) -> int:
       python -m pipeline keys
       python -m pipeline keys --try partner-2027.asc
     """
-    from pipeline.keys import THRESHOLDS, look_at_keys, try_partner_key
+    from pipeline.keys import look_at_keys, try_partner_key
 
     if candidate is not None:
         states = [try_partner_key(candidate.read_bytes(), candidate.name, session.run())]
     else:
         states = look_at_keys(session.run())
-    soon = [state for state in states if state.days_left is not None and state.days_left <= max(THRESHOLDS)]
     if session.as_json:
         session.write([dataclasses.asdict(state) for state in states])
     else:
         for state in states:
             left = "no end" if state.days_left is None else f"{state.days_left} days left"
-            color = "red" if state.trouble else "yellow" if state in soon else "green"
+            color = "red" if state.trouble else "yellow" if state.needs_attention else "green"
             text = state.trouble or f"{state.fingerprint} usable, {left}{f' ({state.detail})' if state.detail else ''}"
             session.say(f"[{color}]{state.key}[/]: {plain(text)}")
-    return ATTENTION if soon or any(state.trouble for state in states) else OK
+    return ATTENTION if any(state.needs_attention for state in states) else OK

@@ -66,10 +66,11 @@ def _grid(session: Session, hours: int, html: Path | None) -> int:
     found = grid(histories(names, window, run), run.now())
     cells = [cell for row in found.values() for cell in row.values()]
     if html is not None:
-        from pipeline.status.page import page
+        from pipeline.status.page import Subject, page
 
         keys, trouble = _keys(session, run)
-        html.write_text(page(found, names, keys, trouble, run.now()), encoding="utf-8")
+        subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, {})
+        html.write_text(page(subject, found, keys, trouble, run.now()), encoding="utf-8")
     if session.as_json:
         session.write({"window": str(window), "cells": [cell.as_json() for cell in cells]})
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pipeline.states import STATES, StateName
@@ -17,7 +17,8 @@ _UNTIL_DELIVERED: Final[tuple[StateName, ...]] = ("missing", "source not ready",
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Where one slot stands: rows as planned, bytes of CSV and of the sealed files, seconds from plan to partner.
+    """Where one slot stands: rows as planned, bytes of CSV and of the sealed files, seconds from plan to partner, and
+    how long after the window's end every part was first at the partner.
 
     None stands where that is not known yet. `problems` are the sentences of the last certificate, or of what is wrong.
     """
@@ -29,6 +30,7 @@ class Cell:
     bytes: int | None = None
     sealed_bytes: int | None = None
     seconds: float | None = None
+    late: timedelta | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -48,6 +50,7 @@ class Cell:
             "bytes": self.bytes,
             "sealed_bytes": self.sealed_bytes,
             "seconds": self.seconds,
+            "late_seconds": None if self.late is None else self.late.total_seconds(),
             "problems": list(self.problems),
         }
 
@@ -63,6 +66,7 @@ def cell(history: History, now: datetime) -> Cell:
         bytes=sum(one.csv.size for one in history.sealed) if history.sealed else None,
         sealed_bytes=sum(one.sealed.size for one in history.sealed) if history.sealed else None,
         seconds=_seconds(history),
+        late=_late(history),
         problems=problems,
     )
 
@@ -154,7 +158,20 @@ def _progress(history: History) -> Literal["nothing", "empty", "refused", "deliv
 
 def _seconds(history: History) -> float | None:
     """From the plan until every part was at the partner for the first time."""
-    first = {one.part: one.created for one in sorted(history.delivered, key=lambda one: one.created, reverse=True)}
+    complete = _complete(history)
+    return None if complete is None or history.plan is None else (complete - history.plan.created).total_seconds()
+
+
+def _late(history: History) -> timedelta | None:
+    """From the window's end until every part was at the partner for the first time."""
+    complete = _complete(history)
+    return None if complete is None else complete - history.slot.window.end
+
+
+def _complete(history: History) -> datetime | None:
+    """When every part was at the partner for the first time; None where one is not."""
+    latest_first = sorted(history.delivered, key=lambda delivered: delivered.created, reverse=True)
+    first = {delivered.part: delivered.created for delivered in latest_first}
     if history.plan is None or not first or len(first) < len(history.plan.parts):
         return None
-    return round((max(first.values()) - history.plan.created).total_seconds(), 3)
+    return max(first.values())

@@ -1,0 +1,224 @@
+"""The page: one file that needs nothing else, read as text and looked at in a real browser where there is one."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from localcloud.processes import repository
+from pipeline.keys import KeyState
+from pipeline.states import STATES, StateName
+from pipeline.status.grid import Cell
+from pipeline.status.page import Subject, page
+from pipeline.window import HOUR, Slot, Window
+
+NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NAMES: Final = ("identity", "payments")
+SUBJECT: Final = Subject("psp-production", "sftp.partner.example", NAMES, {"payments": timedelta(minutes=30)})
+BROWSER: Final = [path for path in (shutil.which("chromium"),) if path and shutil.which("chromedriver")]
+SIGHTS: Final = [(width, scheme) for width in (1400, 420) for scheme in ("light", "dark")]
+EVIL: Final = '<script>document.title="stolen"</script>"><b>'
+
+
+def cell(name: str, hour: datetime, state: StateName, **more: Any) -> Cell:
+    """One hour of a dataset."""
+    return Cell(Slot(name, Window.hour(hour)), state, 1, **more)
+
+
+def full() -> dict[datetime, dict[str, Cell]]:
+    """Forty-eight hours in which every state occurs."""
+    states: list[StateName] = list(STATES)
+    grid = {}
+    for number in range(48):
+        hour, state = NOON - number * HOUR, states[number % len(states)]
+        sent = {"rows": 1000 + number, "bytes": 50_000 + number, "late": timedelta(minutes=5 + number % 40)}
+        grid[hour] = {
+            "identity": cell("identity", hour, "certified", **sent),
+            "payments": cell("payments", hour, state, **(sent if number % 5 else {}), problems=(f"why {number}",)),
+        }
+    return grid
+
+
+KEYS: Final = (
+    KeyState("partner's encryption key", "0123 4567", 12),
+    KeyState("our signing key", "89AB CDEF", None),
+    KeyState("SSH keys of the partner's server", "", None, "The server does not accept our key.", "key.unusable"),
+)
+
+
+def written(grid: Mapping[datetime, Mapping[str, Cell]] | None = None, keys: tuple[KeyState, ...] = KEYS) -> str:
+    """The page of a grid."""
+    return page(SUBJECT, grid or full(), keys, None, NOON + HOUR)
+
+
+class Read(HTMLParser):
+    """States of cells, labels of charts, the title, and all words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.states: list[str] = []
+        self.charts: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if "data-state" in given:
+            self.states.append(given["data-state"])
+        if tag == "svg" and "aria-label" in given:
+            self.charts.append(given["aria-label"])
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_every_hour_of_every_dataset_is_there_with_its_state() -> None:
+    grid = full()
+    read = Read(written(grid))
+    assert sorted(read.states) == sorted(one.state for row in grid.values() for one in row.values())
+
+
+def test_the_banner_and_the_title_say_how_much_needs_attention() -> None:
+    read = Read(written())
+    wrong = sum(not one.well for row in full().values() for one in row.values())
+    assert f"{wrong} deliveries and 2 keys need attention." in read.text
+    assert f"{wrong} deliveries and 2 keys need attention · psp-production" in read.text
+    assert "Nothing needs attention." in Read(written({NOON: {n: cell(n, NOON, "empty") for n in NAMES}}, ())).text
+    one = {NOON: {"identity": cell("identity", NOON, "empty"), "payments": cell("payments", NOON, "missing")}}
+    assert "1 delivery needs attention." in Read(written(one, ())).text
+
+
+def test_what_needs_attention_stands_before_the_grid_with_its_command_and_runbook_section() -> None:
+    text = written()
+    assert text.index('id="attention"') < text.index("Every hour")
+    assert "python -m pipeline status payments 2026-11-23T" in text
+    assert "RUNBOOK.md#window-missing" in text
+    assert "RUNBOOK.md#key-unusable" in text
+
+
+def test_project_and_partner_are_named() -> None:
+    assert "Deliveries to sftp.partner.example Project psp-production." in Read(written()).text
+
+
+def test_a_chart_says_in_words_what_it_shows_and_draws_the_promise() -> None:
+    text = written()
+    assert any(
+        re.fullmatch(
+            r"payments: minutes from the window's end to the partner: 38 hours from .* without a delivery", said
+        )
+        for said in Read(text).charts
+    )
+    assert text.count('class="promise"') == 1  # payments alone has one
+    assert text.count('class="unsent"') == 2 * 10
+
+
+def test_the_page_asks_the_network_for_nothing_and_runs_no_script() -> None:
+    assert not re.search(r"https?://|<script|<link|<img|<iframe|url\((?!#)|@import|\bon\w+=", written())
+
+
+def test_what_comes_from_outside_is_shown_and_never_obeyed() -> None:
+    grid = {NOON: {name: cell(name, NOON, "archive mismatch", problems=(EVIL,)) for name in NAMES}}
+    text = written(grid, (KeyState("our key", EVIL, 3, EVIL, "key.unusable"),))
+    assert "<script" not in text
+    assert EVIL in "".join(Read(text).words)
+
+
+def test_a_page_without_keys_says_why() -> None:
+    text = page(SUBJECT, full(), [], "The server is down.", NOON + HOUR)
+    assert "The keys could not be looked at: The server is down." in text
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.1, "relative luminance")."""
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_settled_under_way_and_wrong_differ_in_lightness_so_that_a_colour_blind_person_tells_them_apart(
+    scheme: str,
+) -> None:
+    style = re.findall(r":root\{(.*?)\}", written(), re.S)[["light", "dark"].index(scheme)]
+    colours = dict(re.findall(r"--(green|blue|red):(#[0-9a-f]{6})", style))
+    shades = sorted(luminance(colour) for colour in colours.values())
+    contrasts = [(lighter + 0.05) / (darker + 0.05) for darker, lighter in pairwise(shades)]
+    assert min(contrasts) > 1.9, dict(zip(colours, shades, strict=True))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    """Chromium without a network."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for word in ("headless=new", "no-sandbox", "disable-gpu", "host-resolver-rules=MAP * ~NOTFOUND", "no-first-run"):
+        options.add_argument(f"--{word}")
+    driver = webdriver.Chrome(options, Service(str(shutil.which("chromedriver"))))
+    yield driver
+    driver.quit()
+
+
+def shown(browser: webdriver.Chrome, path: Path, width: int, scheme: str) -> None:
+    """Load a page at a width, in a colour scheme."""
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 700}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(path.as_uri())
+
+
+def kept(browser: webdriver.Chrome, name: str) -> None:
+    """Keep a picture of what is shown, for people: build/page-WIDTH-SCHEME.png."""
+    folder = repository() / "build"
+    folder.mkdir(exist_ok=True)
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    (folder / name).write_bytes(base64.b64decode(picture["data"]))
+
+
+@pytest.mark.parametrize("_", BROWSER)
+@pytest.mark.parametrize(("width", "scheme"), SIGHTS)
+def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
+    browser: webdriver.Chrome, tmp_path: Path, width: int, scheme: str, _: str
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(written(), encoding="utf-8")
+    shown(browser, path, width, scheme)
+    kept(browser, f"page-{width}-{scheme}.png")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_script(Axe().axe_script)
+    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]] == []
+
+
+@pytest.mark.parametrize("_", BROWSER)
+def test_on_a_phone_hours_are_rows_and_the_newest_comes_first(
+    browser: webdriver.Chrome, tmp_path: Path, _: str
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(written(), encoding="utf-8")
+    shown(browser, path, 420, "light")
+    rows = browser.find_elements(By.CSS_SELECTOR, ".grid tbody tr")
+    assert rows[0].rect["y"] < rows[1].rect["y"]
+    assert rows[0].text.startswith("23 Nov")
+    first, second = rows[0].find_elements(By.CSS_SELECTOR, "td")
+    assert first.rect["y"] == second.rect["y"]
+    shown(browser, path, 1400, "light")
+    rows = browser.find_elements(By.CSS_SELECTOR, ".grid tbody tr")
+    assert rows[0].rect["x"] < rows[1].rect["x"]
