@@ -154,7 +154,7 @@ def _text(raw: bytes) -> str | None:
 
 
 def _about(name: str, run: Run) -> _About | None:
-    for dataset in run.deployment.datasets.values():
+    for dataset in run.contracts.every():
         if (found := dataset.recognise(name)) is not None:
             return _About(dataset.name, found[0], found[1])
     return None

@@ -35,7 +35,8 @@ _ALARMS: Final = {
 
 
 def carry_out(request: Request, run: Run) -> None:
-    """Do what the request asks for. Raises any PipelineError."""
+    """Do what the request asks for. Raises any PipelineError; ContractInvalid before anything is done."""
+    run.contracts.archive()
     match request.action:
         case "deliver":
             deliver(request, run, partial(publish, run=run))

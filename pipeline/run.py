@@ -20,6 +20,7 @@ from pipeline.clients.storage import Bucket
 from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset
 from pipeline.log import Figures, Stage
+from pipeline.records.contracts import Contracts, Known
 from pipeline.records.store import Records
 from pipeline.settings import Settings
 from pipeline.streams.progress import Observe, unobserved
@@ -35,6 +36,7 @@ class Deployment:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.datasets: Mapping[str, Dataset] = reader.load(settings.contracts_directory)
+        self.contracts = Known(self.datasets)
         self.bigquery = bigquery.Connections(settings)
         self.secretmanager = secretmanager.Connections(settings)
         self.pubsub = pubsub.Connections()
@@ -83,6 +85,11 @@ class Run:
     def records(self) -> Records:
         """The records bucket."""
         return Records(self.bucket(self.settings.records_bucket))
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """The contracts that are deployed, and those that earlier deliveries belong to."""
+        return Contracts(self.deployment.contracts, self.records)
 
     def bucket(self, name: str) -> Bucket:
         """A bucket by its name."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 
 from pipeline import log
 from pipeline.certify.evidence import Gathered, Surroundings, gather
@@ -78,7 +79,7 @@ def _found(
     dataset = run.dataset(name)
     ready = run.source.readiness(dataset)
     around = Surroundings(
-        hours=run.source.hours(dataset, window, ready.snapshot),
+        hours=cache(lambda contract: run.source.hours(contract, window, ready.snapshot)),
         archive=_archive(name, window, run),
         partner=listing,
         complete_until=ready.complete_until,

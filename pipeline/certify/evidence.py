@@ -6,12 +6,14 @@ what it lists. The delivery's own state is read only to be compared with these.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.certify.verdict import Evidence
 from pipeline.clients.counts import HourCount
 from pipeline.clients.storage import StoredObject
+from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveDamaged, RecordDamaged
 from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
 from pipeline.records.store import Folder, SlotFolder
@@ -23,11 +25,12 @@ from pipeline.window import Slot
 class Surroundings:
     """What one look at each outside system showed, for many slots at once.
 
-    `partner` is the listing of the partner by name and size, None where it is closed to us; `complete_until` the
-    dataset's watermark; `now` the warehouse's clock.
+    `hours` counts every hour of the window by the contract that a delivery belongs to; `partner` is the listing of the
+    partner by name and size, None where it is closed to us; `complete_until` the dataset's watermark; `now` the
+    warehouse's clock.
     """
 
-    hours: dict[datetime, HourCount]
+    hours: Callable[[Dataset], dict[datetime, HourCount]]
     archive: dict[str, StoredObject]
     partner: dict[str, int] | None
     complete_until: datetime | None
@@ -49,14 +52,16 @@ class Gathered:
 def gather(records: SlotFolder, around: Surroundings, run: Run, *, full: bool) -> Gathered:
     """Everything there is to know of one slot. Raises SourceUnavailable, ArchiveUnavailable, OutOfTime."""
     slot, folder = records.slot, records.latest
-    now = around.hours.get(slot.window.start, HourCount(0, "0"))
+    plan, contract, damage = _planned(folder, run)
+    now = around.hours(contract).get(slot.window.start, HourCount(0, "0"))
     ready = around.complete_until is not None and around.complete_until >= slot.window.end
     previous = _previous(folder)
     if not records.revisions:
         lost = ("the plan is gone, other records are there",) if records.lacks_its_plan else ()
         return Gathered(Evidence(ready, False, now.rows, records=lost), folder, None, now, (), previous)
     try:
-        plan = folder.plan()
+        if damage is not None:
+            raise damage
         sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
         delivered = {part: folder.deliveries(part)[-1] for part in folder.delivered_parts}
     except RecordDamaged as damage:
@@ -80,6 +85,16 @@ def gather(records: SlotFolder, around: Surroundings, run: Run, *, full: bool) -
         unconfirmed=_unproven(delivered, around, run),
     )
     return Gathered(evidence, folder, plan, now, tuple(record.file_name for record in delivered.values()), previous)
+
+
+def _planned(folder: Folder, run: Run) -> tuple[Plan | None, Dataset, RecordDamaged | None]:
+    """The plan, the contract that it follows (without a plan the deployed one), and why one of them cannot be read."""
+    deployed = run.dataset(folder.delivery.slot.dataset)
+    try:
+        plan = folder.plan()
+        return plan, run.contracts.of(plan) if plan else deployed, None
+    except RecordDamaged as damage:
+        return None, deployed, damage
 
 
 def _previous(folder: Folder) -> Certificate | None:
@@ -115,7 +130,7 @@ def _change(
     if plan.snapshot < around.now - timedelta(hours=run.settings.time_travel_hours):
         more = now.rows - plan.rows
         return Change(added=max(more, 0), moved=max(-more, 0), altered=1 if more == 0 else 0)
-    dataset = run.dataset(slot.dataset)
+    dataset = run.contracts.of(plan)
     then = run.source.hashes(dataset, slot.window, plan.snapshot)
     today = run.source.hashes(dataset, slot.window, around.now)
     gone = then.keys() - today.keys()

@@ -14,7 +14,7 @@ from typing import Literal
 from pipeline.clients import connection, directory
 from pipeline.clients.ssh import Server
 from pipeline.contracts.dataset import Dataset
-from pipeline.errors import PipelineError, TopicUnavailable
+from pipeline.errors import ContractInvalid, PipelineError, TopicUnavailable
 from pipeline.keys import days_left
 from pipeline.pgp.home import gnupghome
 from pipeline.pgp.keyring import keyring
@@ -60,6 +60,7 @@ def _attempts(run: Run) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"secret {name}", partial(_secret, name, run)
     yield "PGP keys", partial(_keys, run)
     for dataset in run.deployment.datasets.values():
+        yield f"contract {dataset.name} {dataset.version}", partial(_contract, dataset, run)
         yield f"table {settings.warehouse}.{dataset.table}", partial(_table, dataset, run)
         yield f"watermark of {dataset.name}", partial(_watermark, dataset, run)
     for bucket in (settings.archive_bucket, settings.records_bucket):
@@ -89,6 +90,12 @@ def _keys(run: Run) -> str:
         f"{whose} {key.fingerprint} usable, {'no end' if left is None else f'{left} days left'}"
         for whose, key, left in told
     )
+
+
+def _contract(dataset: Dataset, run: Run) -> str:
+    if (conflict := run.contracts.conflict(dataset)) is not None:
+        raise ContractInvalid(conflict)
+    return f"SHA-256 {dataset.sha256}, and its version was not used with another text"
 
 
 def _table(dataset: Dataset, run: Run) -> str:

@@ -72,7 +72,7 @@ def _out_of_reach(plan: Plan, folder: Folder, run: Run) -> bool:
 
 
 def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
-    dataset, window = run.dataset(slot.dataset), slot.window
+    dataset, window = run.contracts.current(slot.dataset), slot.window
     ready = run.source.readiness(dataset)
     complete = ready.complete_until
     if complete is None or complete < window.end or ready.snapshot < window.end:
@@ -88,6 +88,7 @@ def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
     return Plan(
         dataset=dataset.name,
         contract=dataset.version,
+        contract_sha256=dataset.sha256,
         start=window.start,
         end=window.end,
         revision=revision,

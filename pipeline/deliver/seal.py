@@ -48,7 +48,7 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
     ArchiveDamaged, OutOfTime: nothing is recorded then.
     """
     delivery, settings = folder.delivery, run.settings
-    dataset = run.dataset(delivery.slot.dataset)
+    dataset = run.contracts.of(plan)
     name = dataset.file_for(delivery, part.part, len(plan.parts))
     directory = f"{delivery.folder}/{run.attempt}"
     with (
@@ -95,6 +95,8 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
             signer=keys.signing.fingerprint if keys.signing else None,
             keys={key.secret: key.secret_version for key in (keys.partner, keys.signing) if key},
             opened=_same(opener, keys, csv_copy.stored) if opener else None,
+            contract=dataset.version,
+            contract_sha256=dataset.sha256,
         )
         holds = folder.create_sealed(record)
         figures.add(rows=record.rows, bytes=record.csv.size, sealed_bytes=record.sealed.size)

@@ -34,10 +34,14 @@ class Record(BaseModel):
 
 
 class Plan(Record):
-    """The window at one snapshot: rows, control totals, parts. Without rows and without parts it is the whole story."""
+    """The window at one snapshot: rows, control totals, parts. Without rows and without parts it is the whole story.
+
+    `contract` is the version of the contract that the delivery belongs to; 0.1.0 recorded no SHA-256 of its text.
+    """
 
     dataset: str
     contract: str
+    contract_sha256: str | None = None
     start: datetime
     end: datetime
     revision: int
@@ -89,7 +93,10 @@ class Opened:
 
 
 class Sealed(Record):
-    """A part is archived, signed, encrypted and checked: from here on only these bytes are ever sent."""
+    """A part is archived, signed, encrypted and checked: from here on only these bytes are ever sent.
+
+    `contract` and `contract_sha256` say which contract its rows were held against; 0.1.0 did not record it.
+    """
 
     part: int
     attempt: str
@@ -103,6 +110,8 @@ class Sealed(Record):
     signer: str | None
     keys: Mapping[str, str]
     opened: Opened | None
+    contract: str | None = None
+    contract_sha256: str | None = None
 
 
 class Sending(Record):

@@ -17,12 +17,14 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from pipeline.clients.storage import Bucket, StoredObject
+from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveUnavailable, RecordDamaged
 from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
 from pipeline.window import Delivery, Slot, Window
 
 DELIVERIES: Final = "deliveries"
 RETURNS: Final = "returns"
+CONTRACTS: Final = "contracts"
 KINDS: Final[dict[str, type[Record]]] = {
     kind.__name__.lower(): kind for kind in (Plan, Refused, Sealed, Sending, Delivered, Certificate)
 }
@@ -253,6 +255,20 @@ class Records:
                     return stored
         return None
 
+    def contract(self, dataset: str, version: str) -> str | None:
+        """The archived text of a contract; None where that version was never used. Raises ArchiveUnavailable."""
+        content = self._bucket.read(_contract_path(dataset, version))
+        return None if content is None else content.decode(errors="replace")
+
+    def keep_contract(self, contract: Dataset) -> bool:
+        """Archive the contract's text under its version; False where one is archived, this or another."""
+        return self._bucket.create(_contract_path(contract.name, contract.version), contract.text.encode())
+
+    def contract_versions(self) -> list[tuple[str, str]]:
+        """Dataset and version of every contract that was ever used. Raises ArchiveUnavailable."""
+        paths = (path.split("/") for path in self._bucket.names(f"{CONTRACTS}/"))
+        return [(path[1], path[2].removesuffix(".yaml")) for path in paths]
+
     def returned(self, name: str, size: int, modified: int) -> Returned | None:
         """The record of a file that was collected before. Raises ArchiveUnavailable, RecordDamaged."""
         path = _returned_path(name, size, modified)
@@ -280,6 +296,10 @@ def _bare(path: str, prefix: str) -> str:
 
 def _kind(name: str) -> str:
     return name.rpartition("/")[2].partition("-")[0]
+
+
+def _contract_path(dataset: str, version: str) -> str:
+    return f"{CONTRACTS}/{dataset}/{version}.yaml"
 
 
 def _returned_path(name: str, size: int, modified: int) -> str:

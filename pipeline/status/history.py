@@ -72,10 +72,10 @@ def history(records: SlotFolder) -> History:
 
 def returned_for(slot: Slot, run: Run) -> list[Returned]:
     """The files that the partner sent back about a slot, matched by their names."""
-    dataset = run.dataset(slot.dataset)
+    contracts = [contract for contract in run.contracts.every() if contract.name == slot.dataset]
 
     def about(name: str) -> bool:
-        found = dataset.recognise(name)
-        return found is not None and found[0] == slot.window.start
+        found = [contract.recognise(name) for contract in contracts]
+        return any(one is not None and one[0] == slot.window.start for one in found)
 
     return run.records.all_returned(about)

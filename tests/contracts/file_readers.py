@@ -117,9 +117,7 @@ def duckdb_table(content: bytes, contract: Dataset, how: How) -> Values | None:
         file = Path(directory) / "file.csv"
         file.write_bytes(content)
         database.execute(f"CREATE TABLE loaded ({', '.join(map(_ddl, contract.columns))})")
-        options = (
-            "HEADER, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', ALLOW_QUOTED_NULLS false"
-        )
+        options = "HEADER, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', ALLOW_QUOTED_NULLS false"
         try:
             if how == "position":
                 database.execute(f"COPY loaded FROM '{file}' ({options}, AUTO_DETECT false, STRICT_MODE true)")
@@ -156,7 +154,8 @@ def _ddl(column: Column) -> str:
     if column.type == "JSON":
         checks.append(f"json_valid({name})")
     if column.pattern is not None:
-        checks.append(f"regexp_matches({name}, '{column.pattern}')")
+        pattern = column.pattern.replace(r"\d", r"\p{Nd}")  # to the checks' engine a digit is one of any script
+        checks.append(f"regexp_matches({name}, '{pattern}')")
     if column.min_length is not None:
         checks.append(f"length({name}) >= {column.min_length}")
     if column.max_length is not None:
