@@ -85,8 +85,8 @@ def test_a_deployment_in_the_middle_of_a_backfill_splits_it_between_two_deliveri
         window = Window.hour(HOUR.start - back * AN_HOUR)
         deployment.tables.load("ledger_v2", table(window, 10))
         slots.append(Slot("bookings", window))
-    window = {"start": rfc3339(slots[-1].window.start), "end": rfc3339(HOUR.end)}
-    assert deployment.run({"window": window, "datasets": ["bookings"]}).error is None
+    whole = {"start": rfc3339(slots[-1].window.start), "end": rfc3339(HOUR.end)}
+    assert deployment.run({"window": whole, "datasets": ["bookings"]}).error is None
     messages = deployment.published()
     assert len(messages) == 6
     assert [deployment.run(message).error for message in messages[:2]] == [None, None]
