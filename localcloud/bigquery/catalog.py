@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from .clock import EPOCH
-from .errors import invalid
+from .clock import EPOCH, millis
+from .errors import BigQueryError, invalid
 from .fields import Field
 
 TIME_TRAVEL = timedelta(days=7)
@@ -129,18 +129,17 @@ class Table:
     def snapshot_at(self, at: datetime, now: datetime) -> Snapshot:
         """The table as of a time. Raises `invalid` for the future, and before the table or 7 days ago."""
         if at > now:
-            raise invalid(
-                f"Invalid snapshot time {at.isoformat()} for table {self.ref}. Cannot read after {now.isoformat()}"
-            )
-        born = self.generations[0].commits[0].at
-        oldest = max(born, now - TIME_TRAVEL)
+            raise self._no_such_time(at, f"Cannot read after {millis(now)}.")
+        oldest = max(self.generations[0].commits[0].at, now - TIME_TRAVEL)
         if at < oldest:
-            raise invalid(
-                f"Invalid snapshot time {at.isoformat()} for table {self.ref}. Cannot read before {oldest.isoformat()}"
-            )
+            raise self._no_such_time(at, f"Cannot read before {millis(oldest)}.")
         generation = [one for one in self.generations if one.commits[0].at <= at][-1]
         number = max(commit.number for commit in generation.commits if commit.at <= at)
         return Snapshot(self.ref, generation, number, generation.fields)
+
+    def _no_such_time(self, at: datetime, limit: str) -> BigQueryError:
+        """As in https://cloud.google.com/bigquery/docs/time-travel; of the future the words are a guess."""
+        return invalid(f"Invalid time travel timestamp {millis(at)} for table {self.ref}@{millis(at)}. {limit}")
 
 
 @dataclass(slots=True, eq=False)

@@ -7,18 +7,19 @@
 `ReadRows`). `after` counts the messages of a stream that go out unharmed; -1 is after the last one. For a single
 answer only 0, before the work, and -1, when the work is done but not answered, differ. `times` is how often it strikes.
 Actions: `error` answers 503 or UNAVAILABLE, `hang` answers nothing until the client gives up, `close` breaks the
-connection, `wrong-rows` leaves one message of a stream out and ends it well.
+connection, `wrong-rows` leaves one message of a stream out and ends it well, and `refuse` answers a REST method with
+`status`, `reason` and `message`, as BigQuery refuses what cannot be brought about here, such as a quota.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from .errors import invalid
 
-Action = Literal["error", "hang", "close", "wrong-rows"]
+Action = Literal["error", "hang", "close", "wrong-rows", "refuse"]
 
 
 @dataclass(slots=True)
@@ -27,6 +28,9 @@ class Fault:
     action: Action
     after: int = 0
     times: int = 1
+    status: int = 400
+    reason: str = "invalidQuery"
+    message: str = ""
 
 
 class Faults:
@@ -38,7 +42,7 @@ class Faults:
         self._guard = threading.Lock()
 
     def add(self, body: dict[str, Any]) -> None:
-        unknown = set(body) - {"match", "action", "after", "times"}
+        unknown = set(body) - {one.name for one in fields(Fault)}
         if unknown or body.get("action") not in get_args(Action) or not body.get("match"):
             raise invalid(f"not a fault: {body}")
         with self._guard:
@@ -56,5 +60,5 @@ class Faults:
                     fault.times -= 1
                     if fault.times <= 0:
                         self._waiting.remove(fault)
-                    return Fault(fault.match, fault.action, fault.after)
+                    return replace(fault)
         return None

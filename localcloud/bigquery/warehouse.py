@@ -105,7 +105,7 @@ class Warehouse:
     def table(self, ref: TableRef) -> Table:
         table = self.find(ref)
         if table is None:
-            raise not_found(f"Table {ref}")
+            raise not_found(f"Table {ref} was not found in location US")
         return table
 
     def snapshot(self, ref: TableRef, at: datetime | None = None) -> Snapshot:

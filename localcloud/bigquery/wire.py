@@ -141,6 +141,8 @@ def server(port: int, find: Callable[[Request], Route | None], faults: Faults, l
 
         def _strike(self, fault: Fault, request: Request) -> bool:
             """Whether the request has got all the answer that it will get."""
+            if fault.action == "refuse":
+                raise BigQueryError(fault.status, fault.reason, fault.message)
             if fault.action == "error":
                 raise BigQueryError(503, "backendError", "fault: error")
             if fault.action == "hang":

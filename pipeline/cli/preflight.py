@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pipeline.clients import connection, directory
+from pipeline.clients import connection, directory, queries
 from pipeline.clients.ssh import Server
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, PipelineError, TopicUnavailable
@@ -62,6 +62,7 @@ def _attempts(run: Run) -> Iterator[tuple[str, Callable[[], str]]]:
     for dataset in run.deployment.datasets.values():
         yield f"contract {dataset.name} {dataset.version}", partial(_contract, dataset, run)
         yield f"table {settings.warehouse}.{dataset.table}", partial(_table, dataset, run)
+        yield f"contract of {dataset.name}", partial(_contract, dataset, run)
         yield f"watermark of {dataset.name}", partial(_watermark, dataset, run)
     for bucket in (settings.archive_bucket, settings.records_bucket):
         yield f"bucket {bucket}", partial(_bucket, bucket, run)
@@ -101,6 +102,22 @@ def _contract(dataset: Dataset, run: Run) -> str:
 def _table(dataset: Dataset, run: Run) -> str:
     run.source.table_is_readable(dataset)
     return f"readable, with all {len(dataset.columns)} columns of the contract"
+
+
+def _contract(dataset: Dataset, run: Run) -> str:
+    found = run.source.types(dataset)
+    if found[queries.FILTER] != "BOOL":
+        raise ContractInvalid(
+            f"The filter of {dataset.name} is {found[queries.FILTER]}, not BOOL; write a condition, such as "
+            f"({dataset.filter}) IS NOT NULL."
+        )
+    wrong = [column for column in dataset.columns if found[column.name] != column.type]
+    if wrong:
+        said = ", ".join(f"{one.source} is {found[one.name]} and not {one.type}" for one in wrong)
+        raise ContractInvalid(
+            f"In {run.settings.warehouse}.{dataset.table} {said}. Correct physicalType in the contract, or the table."
+        )
+    return f"the filter is a condition and all {len(dataset.columns)} columns have the contract's types"
 
 
 def _watermark(dataset: Dataset, run: Run) -> str:

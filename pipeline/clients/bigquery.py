@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 
@@ -29,11 +29,11 @@ from requests import exceptions as http
 from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
-from pipeline.clients import queries
+from pipeline.clients import queries, refusals
 from pipeline.clients.counts import HourCount, PartCount, Readiness, plain
 from pipeline.clients.deadline import bounded_session
 from pipeline.contracts.dataset import Dataset
-from pipeline.errors import SourceUnavailable
+from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
 from pipeline.window import Window
 
@@ -153,10 +153,34 @@ class Source:
 
     def table_is_readable(self, dataset: Dataset) -> None:
         """Proves that the table and its watermark can be read, all columns of them. Raises SourceUnavailable."""
-        hour = Window.last_full_hour_before(datetime.now(UTC))
-        self.readiness(dataset)
-        for _ in self.batches(dataset, hour, datetime.now(UTC) - timedelta(seconds=1), part=1, parts=1_000_000):
+        snapshot = self.readiness(dataset).snapshot
+        hour = Window.last_full_hour_before(snapshot)
+        for _ in self.batches(dataset, hour, snapshot, part=1, parts=1_000_000):
             return
+
+    def types(self, dataset: Dataset) -> dict[str, str]:
+        """The table's types of the contract's columns, and of its filter under FILTER; nothing is read or billed.
+
+        Raises ContractInvalid with BigQuery's sentence, which can quote only the contract, where it refuses the
+        filter or a column, and SourceUnavailable.
+        """
+        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
+        with self._mapped(dataset, "types"):
+            try:
+                job = self._client.query(
+                    queries.types(dataset, self.warehouse),
+                    job_config=config,
+                    timeout=self._budget.left(CALL_SECONDS),
+                    retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
+                    job_retry=None,
+                )
+            except api.BadRequest as error:
+                said = (error.errors or [{}])[0].get("message", "")
+                raise ContractInvalid(
+                    f"BigQuery refuses the filter or a column of {dataset.name}: {said}. Correct the contract, or the "
+                    f"table {self.warehouse}.{dataset.table}."
+                ) from None
+        return {field.name: queries.SQL_TYPES.get(field.field_type, field.field_type) for field in job.schema or ()}
 
     def _config(self, parameters: Parameters, dataset: Dataset, purpose: str) -> bigquery.QueryJobConfig:
         return bigquery.QueryJobConfig(
@@ -246,21 +270,13 @@ class Source:
             raise SourceUnavailable(
                 f"BigQuery does not find {table}" + (f" or {dataset.watermark}" if dataset.watermark else "") + "."
             ) from None
-        except api.Forbidden as error:
-            reason = (error.errors or [{}])[0].get("reason", "forbidden")
-            raise SourceUnavailable(
-                f"BigQuery refuses the {purpose} query on {table} ({reason}); the function's account needs "
-                "roles/bigquery.dataViewer on the dataset and jobUser, readSessionUser on the project, and the query "
-                "must stay under MAX_BYTES_BILLED."
-            ) from None
-        except api.BadRequest as error:
-            reason = (error.errors or [{}])[0].get("reason", "invalid")
-            raise SourceUnavailable(
-                f"BigQuery refuses the {purpose} query on {table} ({reason}); its text is in the project's job list. "
-                "Compare the contract's columns and filter with the table."
-            ) from None
         except (api.GoogleAPICallError, api.RetryError) as error:
-            raise SourceUnavailable(f"BigQuery broke off the {purpose} query: {type(error).__name__}.") from None
+            answer = error.cause if isinstance(error, api.RetryError) and error.cause else error
+            reason = ((getattr(answer, "errors", None) or [{}])[0] or {}).get("reason", "")
+            forbidden, wrong = isinstance(answer, api.Forbidden), isinstance(answer, api.BadRequest)
+            raise SourceUnavailable(
+                refusals.sentence(answer, reason, forbidden=forbidden, wrong=wrong, purpose=purpose, table=table)
+            ) from None
         except (grpc.RpcError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
             raise SourceUnavailable(f"BigQuery cannot be reached for {purpose}: {type(error).__name__}.") from None
 

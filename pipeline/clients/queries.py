@@ -23,6 +23,17 @@ USUAL_BYTES: Final[Mapping[Type, int]] = {
 """What a value of the type takes in the file, or about that; texts are measured."""
 
 
+FILTER: Final = "filter_of_the_contract"
+SQL_TYPES: Final = {"INTEGER": "INT64", "BOOLEAN": "BOOL", "FLOAT": "FLOAT64"}
+"""Names of the REST API whose SQL name is another."""
+
+
+def types(dataset: Dataset, warehouse: str) -> str:
+    """The columns and the filter as they stand in the table, for a dry run."""
+    columns = "".join(f", {_quoted(column.source)} AS {_quoted(column.name)}" for column in dataset.columns)
+    return f"SELECT ({dataset.filter or 'TRUE'}) AS {FILTER}{columns} FROM `{warehouse}.{dataset.table}`"
+
+
 def readiness(dataset: Dataset, warehouse: str) -> str:
     """How far the dataset is complete (null: not at all) and the warehouse's own time, which may be a snapshot."""
     if dataset.watermark is None:

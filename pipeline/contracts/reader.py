@@ -19,6 +19,7 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
+from pipeline.contracts import condition, type_parameters
 from pipeline.contracts.dataset import LARGEST_SCALE, NUMBERS, PLACES, TYPES, Column, Dataset, Reads, Total
 from pipeline.errors import ContractInvalid
 
@@ -110,6 +111,8 @@ class _Reader:
         for entry in keys:
             if not entry.required:
                 self.wrong(f"{place}.{entry.name}", "a key column must be required: true")
+            if str(entry.physicalType).upper() == "JSON":
+                self.wrong(f"{place}.{entry.name}", "JSON cannot be compared, so it cannot be a key; use a STRING")
         custom = _custom(schema)
         for stranger in sorted(set(custom) - set(PROPERTIES)):
             self.wrong(f"{place}.customProperties", f"{stranger} is not one of {', '.join(PROPERTIES)}")
@@ -121,7 +124,7 @@ class _Reader:
             columns=columns,
             key=tuple(str(entry.name) for entry in keys),
             change=self.change(custom.get("changeColumn"), by_name, f"{place}.changeColumn"),
-            filter=self.text(custom.get("filter"), f"{place}.filter"),
+            filter=self.condition(custom.get("filter"), f"{place}.filter"),
             watermark=self.watermark(custom.get("watermark"), f"{place}.watermark"),
             totals=self.totals(custom.get("controlTotals"), by_name, f"{place}.controlTotals"),
             file_name=self.file_name(custom.get("fileName"), f"{place}.fileName"),
@@ -149,11 +152,13 @@ class _Reader:
             self.wrong(place, f"{value!r} is not a name of letters, digits and underscores")
         return value or ""
 
-    def text(self, value: object, place: str) -> str | None:
+    def condition(self, value: object, place: str) -> str | None:
         if value is None:
             return None
-        if not isinstance(value, str) or not value.strip() or ";" in value:
+        if not isinstance(value, str) or not value.strip():
             self.wrong(place, "must be one SQL condition on the table's columns")
+        elif (what := condition.problem(value)) is not None:
+            self.wrong(place, f"{value!r} {what}")
         return str(value)
 
     def watermark(self, value: object, place: str) -> str | None:
@@ -252,14 +257,11 @@ class _Reader:
         return column
 
     def scale(self, type_: str, precision: str | None, scale: str | None, place: str) -> int | None:
+        if (what := type_parameters.problem(type_, precision, scale)) is not None:
+            self.wrong(place, what)
         if type_ not in LARGEST_SCALE:
             return None
-        if type_ == "BIGNUMERIC" and scale is None:
-            self.wrong(place, "say how many decimal places, such as BIGNUMERIC(38, 10); 38 digits is the most in all")
-        digits = LARGEST_SCALE[type_] if precision is None else int(scale or 0)
-        if digits > LARGEST_SCALE[type_]:
-            self.wrong(place, f"{type_} has at most {LARGEST_SCALE[type_]} decimal places")
-        return digits
+        return LARGEST_SCALE[type_] if precision is None else int(scale or 0)
 
     def pattern(self, value: object, place: str) -> str | None:
         if value is None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pytest
+import requests
 
 from pipeline.clients.bigquery import Source
 from pipeline.clients.counts import PartCount, plain
@@ -202,6 +203,94 @@ def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(
         counted(source, dataset=wrong)
     assert "secret" not in str(caught.value)
     assert "no_such_column" not in str(caught.value)
+
+
+ANSWERS: dict[str, tuple[int, str, str, str]] = {
+    "the response is too large": (
+        *(403, "responseTooLarge", "Response too large to return. Consider specifying a destination table in your job"),
+        "more than BigQuery returns at once.*MAX_PART_BYTES",
+    ),
+    "a row access policy": (
+        *(403, "accessDenied", "Access Denied: Table p:d.t: time travel on a table with row-level access policies"),
+        "row access policies.*overrideTimeTravelRestrictions",
+    ),
+    "a quota": (
+        *(403, "quotaExceeded", "Quota exceeded: Your project exceeded quota for free query bytes scanned."),
+        "A quota of BigQuery is used up.*IAM, Quotas",
+    ),
+    "too many queries at once": (
+        *(403, "jobRateLimitExceeded", "Exceeded rate limits: too many concurrent queries for this project_and_region"),
+        "too much to do for this project just now",
+    ),
+    "a table made anew, in older words": (
+        *(
+            400,
+            "invalidQuery",
+            "Invalid snapshot time 1601168925462 for table p:d.t@1601168925462. Cannot read before 16.",
+        ),
+        "dropped and made anew since.*revise",
+    ),
+    "missing roles": (
+        *(403, "accessDenied", "Access Denied: Project p: User does not have bigquery.jobs.create permission"),
+        "the function's account needs roles/bigquery.dataViewer",
+    ),
+    "bytes, as the job's own error": (
+        *(500, "bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 1. 20971520 or higher required."),
+        r"MAX_BYTES_BILLED allows \(20971520 are needed\).*partitioned",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+@pytest.mark.parametrize(("match", "call"), [("jobs.query", "count"), ("jobs.insert", "extract")])
+def test_every_refusal_of_bigquery_has_a_sentence_of_its_own(
+    deployment: InProcessDeployment, source: Source, case: str, match: str, call: str
+) -> None:
+    status, reason, message, sentence = ANSWERS[case]
+    fault = {"match": match, "action": "refuse", "times": 50, "status": status, "reason": reason, "message": message}
+    address = deployment.cloud.services["bigquery"].ready["rest"]
+    requests.post(f"{address}/_faults", json=fault, timeout=10).raise_for_status()
+    try:
+        with pytest.raises(SourceUnavailable, match=sentence) as caught:
+            CALLS[call](deployment.within(20).source)
+    finally:
+        requests.delete(f"{address}/_faults", timeout=10).raise_for_status()
+    assert ("roles/" in caught.value.message) == (case == "missing roles")
+    assert message not in caught.value.message
+
+
+def test_a_query_over_the_bytes_limit_says_what_it_needs(deployment: InProcessDeployment, source: Source) -> None:
+    deployment.set(MAX_BYTES_BILLED="10485760")
+    assert counted(deployment.within().source)
+    deployment.tables.sql(
+        f"CREATE OR REPLACE TABLE `{deployment.tables.name}.ledger_v2` AS SELECT * REPLACE "
+        f"(REPEAT('x', 2000000) AS free_text) FROM `{deployment.tables.name}.ledger_v2`"
+    )
+    with pytest.raises(SourceUnavailable, match=r"MAX_BYTES_BILLED allows \(\d+ are needed\)"):
+        counted(deployment.within().source)
+
+
+def test_a_table_that_was_dropped_and_made_anew_says_so(deployment: InProcessDeployment, source: Source) -> None:
+    before = now(source)
+    name = f"{deployment.tables.name}.ledger_v2"
+    deployment.tables.sql(f"CREATE TABLE `{deployment.tables.name}.kept` AS SELECT * FROM `{name}`")
+    deployment.tables.sql(f"DROP TABLE `{name}`")
+    deployment.tables.sql(f"CREATE TABLE `{name}` AS SELECT * FROM `{deployment.tables.name}.kept`")
+    with pytest.raises(SourceUnavailable, match="was dropped and made anew since"):
+        source.count(sample_contract(), THEN, before)
+
+
+def test_a_view_keeps_no_past(deployment: InProcessDeployment, source: Source) -> None:
+    name = deployment.tables.name
+    deployment.tables.sql(f"CREATE VIEW `{name}.seen` AS SELECT * FROM `{name}.ledger_v2`")
+    view = sample_contract(CONTRACT.replace("physicalName: ledger_v2", "physicalName: seen"))
+    with pytest.raises(SourceUnavailable, match="is a view or an external table"):
+        source.count(view, THEN, now(source))
+
+
+def test_a_snapshot_by_a_clock_that_is_fast_says_so(source: Source) -> None:
+    with pytest.raises(SourceUnavailable, match="the clock that took the snapshot is fast"):
+        source.count(sample_contract(), THEN, now(source) + timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -156,7 +156,24 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a filter of two statements": (
         '"NOT is_internal OR is_internal IS NULL"',
         '"TRUE; DROP TABLE x"',
-        "schema[0].filter: must be one SQL condition",
+        "schema[0].filter: 'TRUE; DROP TABLE x' holds a semicolon",
+    ),
+    "a key of JSON": (
+        "{name: line, physicalType: INT64",
+        "{name: line, physicalType: JSON",
+        "schema[0].line: JSON cannot be compared, so it cannot be a key",
+    ),
+    "too many digits": ("NUMERIC(38, 9)", "NUMERIC(39, 9)", "NUMERIC has 9 to 38 digits in all"),
+    "fewer digits than decimal places": ("NUMERIC(38, 9)", "NUMERIC(4, 5)", "NUMERIC has 5 to 34 digits in all"),
+    "a type with a parameter that it does not take": (
+        "name: booked, physicalType: DATE",
+        "name: booked, physicalType: DATE(3)",
+        "booked.physicalType: DATE takes no such parameter",
+    ),
+    "a text of no length": (
+        "physicalName: free_text, physicalType: STRING",
+        'physicalName: free_text, physicalType: "STRING(0)"',
+        "text.physicalType: STRING takes no such parameter",
     ),
     "an empty filter": ('"NOT is_internal OR is_internal IS NULL"', '" "', "schema[0].filter: must be one SQL"),
     "no watermark": (

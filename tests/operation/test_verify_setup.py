@@ -60,3 +60,29 @@ def test_a_table_that_lacks_a_column_of_its_contract_fails(operator: Operator, t
         (tmp_path / path.name).write_text(text)
     failed = _failed(operator, CONTRACTS_DIRECTORY=str(tmp_path))
     assert "Compare the contract's columns" in failed["table local-psp.amazon_pspp.payments"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("value: in_program", "value: customer_id"), "The filter of payments is STRING, not BOOL"),
+        (("value: in_program", "value: in_programme"), "Unrecognized name: in_programme; Did you mean in_program?"),
+        (("physicalType: TIMESTAMP", "physicalType: DATE"), "created_at is TIMESTAMP and not DATE"),
+    ],
+)
+def test_a_contract_that_does_not_fit_its_table_is_told_before_the_first_delivery(
+    operator: Operator, tmp_path: Path, wrong: tuple[str, str], said: str
+) -> None:
+    for path in operator.deployment.contracts_directory.glob("*.yaml"):
+        text = path.read_text()
+        if path.stem == "payments":
+            first, rest = text.split("- name: payment_id", 1)
+            text = f"{first.replace(*wrong)}- name: payment_id{rest.replace(*wrong, 1)}"
+            text = (
+                text.replace("          minLength: 1\n          maxLength: 64\n", "", 1)
+                if "INT64" in wrong[1]
+                else text
+            )
+        (tmp_path / path.name).write_text(text)
+    failed = _failed(operator, CONTRACTS_DIRECTORY=str(tmp_path))
+    assert said in failed["contract of payments"]
