@@ -62,7 +62,7 @@ def _attempts(run: Run) -> Iterator[tuple[str, Callable[[], str]]]:
     for dataset in run.deployment.datasets.values():
         yield f"contract {dataset.name} {dataset.version}", partial(_contract, dataset, run)
         yield f"table {settings.warehouse}.{dataset.table}", partial(_table, dataset, run)
-        yield f"contract of {dataset.name}", partial(_contract, dataset, run)
+        yield f"types and filter of {dataset.name}", partial(_types, dataset, run)
         yield f"watermark of {dataset.name}", partial(_watermark, dataset, run)
     for bucket in (settings.archive_bucket, settings.records_bucket):
         yield f"bucket {bucket}", partial(_bucket, bucket, run)
@@ -104,7 +104,7 @@ def _table(dataset: Dataset, run: Run) -> str:
     return f"readable, with all {len(dataset.columns)} columns of the contract"
 
 
-def _contract(dataset: Dataset, run: Run) -> str:
+def _types(dataset: Dataset, run: Run) -> str:
     found = run.source.types(dataset)
     if found[queries.FILTER] != "BOOL":
         raise ContractInvalid(

@@ -85,4 +85,4 @@ def test_a_contract_that_does_not_fit_its_table_is_told_before_the_first_deliver
             )
         (tmp_path / path.name).write_text(text)
     failed = _failed(operator, CONTRACTS_DIRECTORY=str(tmp_path))
-    assert said in failed["contract of payments"]
+    assert said in failed["types and filter of payments"]
