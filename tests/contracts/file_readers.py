@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -63,9 +64,9 @@ def placed(content: bytes, contract: Dataset, how: How) -> dict[str, list[str | 
 PARSERS: Final[dict[str, Callable[[str], object]]] = {
     "STRING": str,
     "JSON": lambda text: json.dumps(json.loads(text)),
-    "INT64": lambda text: _exact(int(text), text),
-    "NUMERIC": Decimal,
-    "BIGNUMERIC": Decimal,
+    "INT64": lambda text: int(_number(text)),
+    "NUMERIC": lambda text: Decimal(_number(text)),
+    "BIGNUMERIC": lambda text: Decimal(_number(text)),
     "BOOL": lambda text: {"true": True, "false": False}[text],
     "DATE": date.fromisoformat,
     "TIMESTAMP": lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC),
@@ -73,10 +74,11 @@ PARSERS: Final[dict[str, Callable[[str], object]]] = {
 """What a field means to a column of the type. Raises ValueError, KeyError or ArithmeticError where it is not of it."""
 
 
-def _exact(value: int, text: str) -> int:
-    if str(value) != text:
+def _number(text: str) -> str:
+    """The text of a number, where no other text has its value but for zeros at the end: 007 was no number."""
+    if not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", text):
         raise ValueError(text)
-    return value
+    return text
 
 
 def meaning(column: Column, text: str | None) -> object:
