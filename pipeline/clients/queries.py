@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from pipeline.contracts.dataset import Column, Dataset, Type
+from pipeline.contracts.dataset import Column, Dataset, Total, Type
 
 USUAL_BYTES: Final[Mapping[Type, int]] = {
     "INT64": 8,
@@ -51,16 +51,21 @@ def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> 
     a change of any value, and duplicates do not cancel out. 64 bits a row are summed exactly by NUMERIC, up to 10^10
     rows.
     """
-    sums = "".join(
-        f", {total.function.upper()}({_quoted(dataset.column(total.column).source)}) AS total_{number}"
-        for number, total in enumerate(dataset.totals)
-    )
+    sums = "".join(f", {_total(total, dataset)} AS total_{number}" for number, total in enumerate(dataset.totals))
     return (
         f"SELECT {_bucket(dataset, parts)} AS part, "
         f"COUNT(*) AS row_count, COUNT(DISTINCT {_key(dataset)}) AS key_count, SUM({_bytes(dataset)}) AS byte_count, "
         f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint{sums} "
         f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY 1 ORDER BY 1"
     )
+
+
+def _total(total: Total, dataset: Dataset) -> str:
+    """A control total; whole numbers are summed as NUMERIC, as a sum of INT64 may overflow."""
+    column = dataset.column(total.column)
+    summed = total.function == "sum" and column.type == "INT64"
+    value = f"CAST({_quoted(column.source)} AS NUMERIC)" if summed else _quoted(column.source)
+    return f"{total.function.upper()}({value})"
 
 
 def extract(dataset: Dataset, warehouse: str, snapshot: datetime, part: int, parts: int) -> str:

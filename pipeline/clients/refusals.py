@@ -54,6 +54,12 @@ REFUSALS: Final = (
     ),
     Refusal(
         "",
+        r"(numeric|integer|decimal).{0,20}overflow|overflow.{0,20}(numeric|decimal|hugeint)",
+        "A control total of {table} is larger than BigQuery can sum: NUMERIC ends at 29 digits before the point, "
+        "BIGNUMERIC at 38. Take it out of the contract's controlTotals.",
+    ),
+    Refusal(
+        "",
         PAST + ".*Cannot read before",
         "{table} cannot be read as it was at the delivery's snapshot: it was dropped and made anew since, or its time "
         "travel window (the dataset's max_time_travel_hours) is shorter than TIME_TRAVEL_HOURS. Publish the window "

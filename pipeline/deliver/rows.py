@@ -140,7 +140,7 @@ class Checks:
         totals = self.findings.totals
         for total in self.dataset.totals:
             name, series = str(total), frame[total.column]
-            value = getattr(series, total.function)() if series.len() > series.null_count() else None
+            value = _TOTALS[total.function](series) if series.len() > series.null_count() else None
             if value is None:
                 totals.setdefault(name, None)
             elif (before := totals.get(name)) is None:
@@ -154,6 +154,24 @@ _WIDE: Final = Context(prec=76)
 
 _EXACT: Final = Context(prec=38, traps=[Inexact, InvalidOperation])
 _COMBINE: Final[Mapping[str, Callable[[Any, Any], object]]] = {"sum": _WIDE.add, "min": min, "max": max}
+
+
+def _exact_sum(values: pl.Series) -> object:
+    """The sum of whole numbers or decimals, some of them not null, which in their own type may wrap or overflow."""
+    if values.dtype == pl.Int64:
+        return values.cast(pl.Int128).sum()
+    assert isinstance(values.dtype, pl.Decimal)
+    low, high = (Decimal(str(bound)) for bound in (values.min(), values.max()))
+    if _WIDE.multiply(max(abs(low), abs(high)), Decimal(len(values))) < Decimal(10) ** (DIGITS - values.dtype.scale):
+        return values.sum()
+    return pc.sum(pc.cast(values.to_arrow(), pa.decimal256(76, values.dtype.scale))).as_py()
+
+
+_TOTALS: Final[Mapping[str, Callable[[pl.Series], object]]] = {
+    "sum": _exact_sum,
+    "min": pl.Series.min,
+    "max": pl.Series.max,
+}
 
 
 def _at_scale(column: Column) -> pl.Expr:

@@ -225,6 +225,21 @@ def test_control_totals_are_exact_however_the_rows_were_cut(units: list[int | No
     assert {str(total): totals.get(str(total)) for total in TOTALS} == right
 
 
+@given(st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), max_size=8))
+def test_a_sum_of_whole_numbers_does_not_wrap_around(values: list[int | None]) -> None:
+    totals = found(Column("v", "v", "INT64"), [{"v": value} for value in values], totals=TOTALS[:1]).totals
+    there = [value for value in values if value is not None]
+    assert totals.get("sum(v)") == (sum(there) if there else None)
+
+
+@pytest.mark.parametrize("scale", [0, 9, 38])
+def test_a_sum_beyond_38_digits_is_exact(scale: int) -> None:
+    most = Decimal(10**38 - 1).scaleb(-scale, EXACT)
+    column = Column("v", "v", "BIGNUMERIC", scale=scale)
+    totals = found(column, [{"v": most}] * 40, [{"v": most}] * 3, totals=TOTALS[:1]).totals
+    assert totals["sum(v)"] == EXACT.multiply(most, Decimal(43))
+
+
 def sum_of(values: list[Decimal]) -> Decimal | None:
     """The exact sum; None of nothing, as SQL has it."""
     total = Decimal(0)
