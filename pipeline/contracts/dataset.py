@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+from pipeline.contracts import file_names
 from pipeline.window import Delivery, stamp
 
 TYPES: Final = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON")
 LARGEST_SCALE: Final[Mapping[str, int]] = {"NUMERIC": 9, "BIGNUMERIC": 38}
 NUMBERS: Final = ("INT64", *LARGEST_SCALE)
-PLACES: Final = ("dataset", "start", "end", "revision", "part", "parts")
 
 Reads = Literal["name", "position"] | None
 """How the partner finds a column in the file; None: it is not known."""
@@ -97,18 +97,12 @@ class Dataset:
             revision=delivery.revision,
             part=part,
             parts=parts,
+            version=self.version,
         )
 
     def recognise(self, name: str) -> tuple[datetime, int, int] | None:
         """Start of the window, revision and part of a file of ours whose name stands in `name`, if one does."""
-        template = re.escape(self.file_name.removesuffix(".csv"))
-        for place in PLACES:
-            value = (
-                r"\d{8}T\d{6}Z" if place in ("start", "end") else re.escape(self.name) if place == "dataset" else r"\d+"
-            )
-            template = template.replace(rf"\{{{place}\}}", f"(?P<{place}>{value})", 1)
-            template = template.replace(rf"\{{{place}\}}", value)
-        found = re.search(template, name)
+        found = re.search(file_names.pattern(self).removesuffix(r"\.csv"), name)
         if found is None:
             return None
         try:

@@ -36,8 +36,10 @@ _Condition = _All | _Any | str
 
 def implies(first: str | None, second: str | None) -> bool:
     """Whether every row that passes the first filter surely passes the second; None lets every row pass."""
-    if second is None:
+    if second is None or first == second:
         return True
+    if any(mark in f"{first}{second}" for mark in ('"""', "'''")):
+        return False  # texts of several lines are not taken apart
     return first is not None and _follows(_parsed(_tokens(first)), _parsed(_tokens(second)))
 
 

@@ -56,6 +56,14 @@ def sample(texts: Texts) -> str | None:
     return None if language is None else _shortest(language)
 
 
+def common(one: str, other: str) -> str | None:
+    """A shortest text that is wholly of both patterns; None where there is none."""
+    both = [_language(Texts(f"^({whole})$")) for whole in (one, other)]
+    assert both[0] is not None, f"{one} cannot be compared"
+    assert both[1] is not None, f"{other} cannot be compared"
+    return _shortest(both[0] & both[1])
+
+
 def _shortest(language: Fsm) -> str | None:
     """A shortest text of the language, by one look at each state."""
     reached = {language.initial: ""}

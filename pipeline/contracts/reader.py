@@ -12,15 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from string import Formatter
 from typing import Any, Final
 
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
-from pipeline.contracts import condition, type_parameters
-from pipeline.contracts.dataset import LARGEST_SCALE, NUMBERS, PLACES, TYPES, Column, Dataset, Reads, Total
+from pipeline.contracts import condition, file_names, type_parameters
+from pipeline.contracts.dataset import LARGEST_SCALE, NUMBERS, TYPES, Column, Dataset, Reads, Total
 from pipeline.errors import ContractInvalid
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -32,7 +31,7 @@ OPTIONS: Final = ("pattern", "minLength", "maxLength", "minimum", "maximum")
 def load(directory: Path) -> Mapping[str, Dataset]:
     """Every contract in the directory by dataset name. Raises ContractInvalid with all problems of all files."""
     found: dict[str, Dataset] = {}
-    names: dict[str, str] = {}
+    names: dict[str, Dataset] = {}
     problems: list[str] = []
     files = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
     if not files:
@@ -45,10 +44,10 @@ def load(directory: Path) -> Mapping[str, Dataset]:
             continue
         if dataset.name in found:
             problems.append(f"{file.name}: there is another contract for {dataset.name}")
-        elif (named := dataset.file_name.replace("{dataset}", dataset.name)) in names:
-            problems.append(f"{file.name}: fileName: {names[named]} gives its files the same names; add {{dataset}}")
-        names[dataset.file_name.replace("{dataset}", dataset.name)] = file.name
+            continue
+        names[file.name] = dataset
         found[dataset.name] = dataset
+    problems += file_names.clashes(names)
     if problems:
         raise ContractInvalid("\n".join(problems))
     return found
@@ -119,7 +118,7 @@ class _Reader:
         by_name = {column.name: column for column in columns}
         return Dataset(
             name=name,
-            version=contract.version or "",
+            version=self.version(contract.version),
             table=table,
             columns=columns,
             key=tuple(str(entry.name) for entry in keys),
@@ -138,6 +137,11 @@ class _Reader:
             known = set(model.model_fields) | {field.alias for field in model.model_fields.values()}
             for stranger in sorted(str(key) for key in set(given) - known):
                 self.wrong(place, f"{stranger} is not a field of ODCS; is it misspelt?")
+
+    def version(self, value: str | None) -> str:
+        if not re.fullmatch(r"\d{1,6}\.\d{1,6}\.\d{1,6}", value or "", re.ASCII):
+            self.wrong("version", f"{value!r} is not a version of three numbers such as 1.2.3")
+        return value or ""
 
     def own_properties(self, entry: SchemaProperty, place: str) -> None:
         """A misspelt `shared` would disclose the column, so nothing unknown may stand there."""
@@ -188,22 +192,10 @@ class _Reader:
         return tuple(found)
 
     def file_name(self, value: object, place: str) -> str:
-        template = str(value)
-        try:
-            places = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        except ValueError:
-            places = {"?"}
-        if value is None or places - set(PLACES) or not {"start", "revision", "part"} <= places:
-            self.wrong(
-                place,
-                f"{value!r} must hold {{start}}, {{revision}} and {{part}}, and may hold "
-                f"{', '.join('{' + name + '}' for name in PLACES)}: else two files share a name",
-            )
-        elif re.search(r"(revision|parts?)\}\d*\{(revision|parts?)\}", template):
-            self.wrong(place, f"{value!r} must have more than digits between two numbers: else two files share a name")
-        elif re.search(r"[^A-Za-z0-9._{}-]", template) or template.startswith("."):
-            self.wrong(place, f"{value!r} may hold letters, digits, dots, dashes and underscores")
-        return template
+        problem = file_names.problem(None if value is None else str(value))
+        if problem is not None:
+            self.wrong(place, problem)
+        return str(value)
 
     def empty(self, value: object, place: str) -> bool:
         if value not in (None, "record", "file"):

@@ -1,5 +1,6 @@
 """Contracts: the shipped three are valid for others too; one with a mistake says where and what, all at once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -331,8 +332,67 @@ def test_two_contracts_cannot_give_their_files_the_same_names(tmp_path: Path) ->
     (tmp_path / "c.yaml").write_text(
         CONTRACT.replace("BK-{dataset}", "BK-bookings").replace("name: bookings\nversion", "name: third\nversion")
     )
-    with pytest.raises(ContractInvalid, match=r"c\.yaml: fileName: a\.yaml gives its files the same names"):
+    with pytest.raises(
+        ContractInvalid, match=r"c\.yaml: fileName: a\.yaml may give a file the same name \(bk-bookings\."
+    ):
         reader.load(tmp_path)
+
+
+CLASHES = {
+    "a digit less": ("f{revision}_{start}_{part}.csv", "f1{revision}_{start}_{part}.csv"),
+    "case alone": ("Pay_{start}_{revision}_{part}.csv", "pay_{start}_{revision}_{part}.CSV"),
+    "a place for the same digits": ("a_{start}_{revision}_{part}.csv", "a_{start}_{revision}_1{part}.csv"),
+    "a name that looks like the other's places": ("x_{start}_{revision}_{part}.csv", "x_{start}_{part}_{revision}.csv"),
+}
+APART = {
+    "a letter": ("f{revision}_{start}_{part}.csv", "g{revision}_{start}_{part}.csv"),
+    "the dataset": ("{dataset}_{start}_{revision}_{part}.csv", "{dataset}_{start}_{revision}_{part}.csv"),
+    "a letter behind the numbers": ("f{revision}_{start}_{part}.csv", "f{revision}_{start}_{part}.txt"),
+    "a mark between the numbers": ("f{revision}_{start}_{part}.csv", "f{revision}-{start}_{part}.csv"),
+}
+
+
+def named(tmp_path: Path, names: tuple[str, str]) -> Path:
+    """Two contracts whose files are named so."""
+    for number, name in enumerate(names):
+        text = CONTRACT.replace("BK-{dataset}.{start}.r{revision}.p{part}-{parts}.txt", name)
+        (tmp_path / f"{number}.yaml").write_text(text.replace("name: bookings\nversion", f"name: d{number}\nversion"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CLASHES)
+def test_two_contracts_whose_files_could_have_one_name_are_refused_with_that_name(case: str, tmp_path: Path) -> None:
+    """A revision of one would replace a revision of the other at the partner, or in a file system without case."""
+    with pytest.raises(ContractInvalid) as caught:
+        reader.load(named(tmp_path, CLASHES[case]))
+    example = re.search(r"1\.yaml: fileName: 0\.yaml may give a file the same name \((.+)\)", caught.value.message)
+    assert example is not None
+
+
+@pytest.mark.parametrize("case", APART)
+def test_two_contracts_whose_files_never_have_one_name_are_read(case: str, tmp_path: Path) -> None:
+    assert len(reader.load(named(tmp_path, APART[case]))) == 2
+
+
+def test_a_file_name_may_hold_the_version_and_is_recognised_by_it() -> None:
+    contract = sample_contract(CONTRACT.replace("BK-{dataset}", "BK-v{version}-{dataset}"))
+    name = contract.file_for(Delivery(Slot("bookings", WINDOW), 2), 1, 1)
+    assert name.startswith("BK-v2.3.4-bookings.")
+    assert contract.recognise(f"ERR_{name}.pgp") == (START, 2, 1)
+    assert contract.recognise(name.replace("2.3.4", "2.3.5")) is None
+
+
+@pytest.mark.parametrize("version", ["1.0", "v1.0.0", "../1.0.0", "1.0.0-rc1"])
+def test_a_version_is_three_numbers(version: str) -> None:
+    with pytest.raises(ContractInvalid, match="is not a version of three numbers"):
+        sample_contract(CONTRACT.replace("version: 2.3.4", f'version: "{version}"'))
+
+
+def test_a_misspelt_property_of_a_column_is_refused_as_it_would_disclose_the_column() -> None:
+    with pytest.raises(ContractInvalid, match=r"is_internal\.customProperties: sharde is not one of shared, unit"):
+        sample_contract(CONTRACT.replace("property: shared", "property: sharde"))
+    with pytest.raises(ContractInvalid, match="shared: 'no' must be true or false"):
+        sample_contract(CONTRACT.replace("value: false}]", 'value: "no"}]'))
 
 
 def test_a_directory_without_contracts_is_a_mistake(tmp_path: Path) -> None:
