@@ -19,6 +19,9 @@ NUMBERS: Final = ("INT64", *LARGEST_SCALE)
 Reads = Literal["name", "position"] | None
 """How the partner finds a column in the file; None: it is not known."""
 
+Policy = Literal["pass", "refuse", "escape"]
+"""What becomes of a text that many a reader cannot take: sent as it is, a breach of the contract, or made harmless."""
+
 Type = Literal["STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON"]
 
 
@@ -60,7 +63,11 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A contract as the pipeline uses it, and its text. Column names in `key`, `change` and `totals` are the file's."""
+    """A contract as the pipeline uses it, and its text. Column names in `key`, `change` and `totals` are the file's.
+
+    `formulas` is about texts that a spreadsheet would carry out, `nul` about the character NUL, which most databases
+    cannot load.
+    """
 
     name: str
     version: str
@@ -74,6 +81,8 @@ class Dataset:
     file_name: str
     empty_file: bool
     partner_reads: Reads = None
+    formulas: Policy = "pass"
+    nul: Policy = "refuse"
     text: str = field(default="", repr=False)
 
     @property

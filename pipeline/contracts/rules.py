@@ -9,7 +9,7 @@ from typing import Final
 from pipeline.contracts import column_rules
 from pipeline.contracts.column_rules import pairs
 from pipeline.contracts.compatibility import FULL, NONE, Change, Comparison, Effect
-from pipeline.contracts.dataset import Dataset
+from pipeline.contracts.dataset import Dataset, Policy
 from pipeline.contracts.filters import direction
 
 Judge = Callable[[Dataset, Dataset], Iterator[Change]]
@@ -159,6 +159,24 @@ def _empty(old: Dataset, new: Dataset) -> Iterator[Change]:
     yield Change("empty window", None, before, after, says, effect, effect)
 
 
+def _formulas(old: Dataset, new: Dataset) -> Iterator[Change]:
+    yield from _policy("formulas", "Texts that a spreadsheet would carry out", old.formulas, new.formulas)
+
+
+def _nul(old: Dataset, new: Dataset) -> Iterator[Change]:
+    yield from _policy("nul", "Texts with the character NUL", old.nul, new.nul)
+
+
+def _policy(rule: str, what: str, old: Policy, new: Policy) -> Iterator[Change]:
+    if old == new:
+        return
+    effect = NONE
+    if "escape" not in (old, new):
+        effect = Effect(backward=old == "refuse", forward=new == "refuse")
+    says = {"pass": "come as they are", "refuse": "stop the delivery", "escape": "come escaped"}
+    yield Change(rule, None, old, new, f"{what} {says[new]}; before, they {says[old]}.", effect, effect)
+
+
 def _partner_reads(old: Dataset, new: Dataset) -> Iterator[Change]:
     if old.partner_reads != new.partner_reads:
         how = f"by {new.partner_reads}" if new.partner_reads else "in a way that is not known"
@@ -206,6 +224,8 @@ RULES: Final = (
     Rule("control totals", ("totals",), "nothing in the file", _totals),
     Rule("file name", ("file_name",), "files are not found under the old name", _file_name),
     Rule("partner reads", ("partner_reads",), "nothing in the file; says which kind of reader counts", _partner_reads),
+    Rule("formulas", ("formulas",), "refusing says less may come, escaping writes other texts", _formulas),
+    Rule("nul", ("nul",), "refusing says less may come, escaping writes other texts", _nul),
     Rule("empty window", ("empty_file",), "a file more, or one less, in an hour without rows", _empty),
 )
 """Each property that the reader honours stands in at least one rule."""

@@ -27,6 +27,15 @@ EXAMPLES: Final = 20
 SLICE: Final = 32_768
 """Rows of one frame: the warehouse's batches may be large, and every step holds a copy of one frame."""
 
+FORMULA: Final = r"^[=+\-@\t\r]"
+"""What begins so is carried out by a spreadsheet that opens the file."""
+
+ESCAPED: Final = r"^[=+\-@\t\r']"
+"""What gets an apostrophe in front; what has one already too, so that it can be taken away again."""
+
+NUL_SIGN: Final = "\u2400"
+"""What stands for the character NUL where it is escaped: the symbol of it."""
+
 DIGITS: Final = 38
 """Most digits of a decimal in a frame."""
 
@@ -66,7 +75,8 @@ class Checks:
     def __init__(self, dataset: Dataset, window: Window) -> None:
         self.dataset = dataset
         self.findings = Findings()
-        self._rules = [rule for column in dataset.columns for rule in _rules(column)]
+        self._rules = [rule for column in dataset.columns for rule in (*_rules(column), *_text_rules(column, dataset))]
+        self._escapes = [escape for column in dataset.columns for escape in _escapes(column, dataset)]
         change = pl.col(dataset.change)
         outside = (change < window.start) | (change >= window.end)
         self._rules.append((dataset.change, "window", outside))
@@ -100,7 +110,7 @@ class Checks:
             lossy = (frame[column.name] != scaled[column.name]).fill_null(False)
             if lossy.any():
                 self.findings.broke(column.name, "scale", int(lossy.sum()), self._hashed(scaled.filter(lossy)))
-        return scaled
+        return scaled.with_columns(self._escapes) if self._escapes else scaled
 
     def _array(self, batch: pa.RecordBatch, column: Column, array: pa.Array) -> pa.Array:
         if column.type in LARGEST_SCALE and pa.types.is_decimal(array.type):
@@ -184,6 +194,28 @@ def _exactly(value: Decimal, scale: int) -> Decimal | None:
         return value.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
     except (Inexact, InvalidOperation):
         return None
+
+
+def _text_rules(column: Column, dataset: Dataset) -> Iterator[tuple[str, str, pl.Expr]]:
+    """What the contract refuses in texts; in a key, escaping NUL could make two rows one, so it is refused there."""
+    if column.type != "STRING":
+        return
+    if dataset.formulas == "refuse":
+        yield column.name, "formula", pl.col(column.name).str.contains(FORMULA)
+    if dataset.nul == "refuse" or (dataset.nul == "escape" and column.name in dataset.key):
+        yield column.name, "nul", pl.col(column.name).str.contains("\0", literal=True)
+
+
+def _escapes(column: Column, dataset: Dataset) -> Iterator[pl.Expr]:
+    """What the contract escapes in texts, before any rule is applied to them."""
+    text = pl.col(column.name)
+    if column.type != "STRING" or "escape" not in (dataset.formulas, dataset.nul):
+        return
+    if dataset.nul == "escape" and column.name not in dataset.key:
+        text = text.str.replace_all("\0", NUL_SIGN, literal=True)
+    if dataset.formulas == "escape":
+        text = pl.when(text.str.contains(ESCAPED)).then(pl.lit("'") + text).otherwise(text)
+    yield text.alias(column.name)
 
 
 def _rules(column: Column) -> Iterator[tuple[str, str, pl.Expr]]:

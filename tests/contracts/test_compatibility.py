@@ -322,6 +322,8 @@ OTHER: Final[dict[str, Any]] = {
     "file_name": "other_{start}_{revision}_{part}.csv",
     "empty_file": True,
     "partner_reads": "position",
+    "formulas": "refuse",
+    "nul": "escape",
     "text": "other",
 }
 OTHER_COLUMN: Final[dict[str, Any]] = {

@@ -208,6 +208,61 @@ def test_large_strings_are_strings() -> None:
     assert frame["v"].to_list() == ["x"]
 
 
+TEXTS = ("=1+1", "+49 30", "-", "@x", "\t1", "\r1", "'=1", "'", "a=1", "", "1", None, "a\0b", "\0")
+FORMULAS = {"=1+1", "+49 30", "-", "@x", "\t1", "\r1"}
+NULS = {"a\0b", "\0"}
+
+
+def sent(rows: Sequence[Row], **policies: str) -> tuple[list[object], tuple[Violation, ...]]:
+    """The texts of column `v` as they are written, and what broke the contract."""
+    contract = dataset(Column("v", "v", "STRING"), **policies)
+    checks = Checks(contract, WINDOW)
+    frames = list(checks.checking([batch(contract, rows)]))
+    return [value for frame in frames for value in frame["v"].to_list()], checks.findings.violations
+
+
+@pytest.mark.parametrize(("rule", "policy", "bad"), [("formula", "formulas", FORMULAS), ("nul", "nul", NULS)])
+def test_what_a_contract_refuses_in_texts_is_counted_and_nothing_else(rule: str, policy: str, bad: set[str]) -> None:
+    rows = [{"v": text} for text in TEXTS]
+    written, violations = sent(rows, **{"formulas": "pass", "nul": "pass", policy: "refuse"})
+    keys = tuple(hashed(f"k{number}") for number, text in enumerate(TEXTS) if text in bad)
+    assert violations == (Violation("v", rule, len(bad), keys),)
+    assert written == list(TEXTS)
+
+
+def test_what_a_contract_lets_pass_is_written_as_it_is() -> None:
+    assert sent([{"v": text} for text in TEXTS], formulas="pass", nul="pass") == (list(TEXTS), ())
+
+
+def test_by_default_formulas_pass_and_nul_is_refused() -> None:
+    contract = dataset()
+    assert (contract.formulas, contract.nul) == ("pass", "refuse")
+
+
+@given(st.lists(st.none() | st.text("=+-@\t\r' a1", max_size=4), min_size=1, max_size=8))
+def test_escaped_texts_are_no_formulas_and_can_be_read_back(texts: list[str | None]) -> None:
+    written, violations = sent([{"v": text} for text in texts], formulas="escape")
+    assert violations == ()
+    assert not [text for text in written if text is not None and str(text)[:1] in tuple("=+-@\t\r")]
+    back = [text.removeprefix("'") if isinstance(text, str) else None for text in written]
+    assert back == texts
+
+
+def test_an_escaped_nul_is_a_sign_and_rules_hold_for_what_is_written() -> None:
+    assert sent([{"v": "a\0"}], nul="escape") == (["a\u2400"], ())
+    contract = dataset(Column("v", "v", "STRING", max_length=2), formulas="escape")
+    checks = Checks(contract, WINDOW)
+    list(checks.checking([batch(contract, [{"v": "=1"}])]))
+    assert [violation.rule for violation in checks.findings.violations] == ["maxLength"]
+
+
+def test_a_nul_in_a_key_is_refused_even_where_it_is_escaped_elsewhere() -> None:
+    contract = dataset(nul="escape")
+    checks = Checks(contract, WINDOW)
+    list(checks.checking([batch(contract, [{"id": "a\0"}])]))
+    assert [violation.rule for violation in checks.findings.violations] == ["nul"]
+
+
 TOTALS = (Total("sum", "v"), Total("min", "v"), Total("max", "v"))
 
 
