@@ -1,40 +1,45 @@
-"""Collect: fetch what the partner returned (errors, acknowledgements), archive it, open it, match it, tell it."""
+"""Collect: fetch what the partner returned (errors, acknowledgements), archive, open, match and report it.
+
+One bad file stops no other. What became of each is an event and a record: collected, skipped for good, or failed and
+to be tried again.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from pipeline import log
-from pipeline.clients import directory
-from pipeline.clients.directory import Listed
+from pipeline.clients.directory import Directory, Kind, Listed, directory
+from pipeline.clients.names import shown
 from pipeline.clients.ssh import Server
-from pipeline.errors import PartnerRefused
-from pipeline.pgp.keyring import Keyring, keyring
-from pipeline.pgp.status import Decryption, SignatureState
-from pipeline.records.schema import Returned
+from pipeline.clients.storage import StoredObject
+from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUnavailable
+from pipeline.pgp.decrypt import PLAIN, Content, Reading, is_message, opened, reading
+from pipeline.records.schema import Outcome, Returned
 from pipeline.run import Run
+from pipeline.window import Delivery, Slot, Window
 
 MOST: Final = 64 * 1024 * 1024
-"""Bytes of the largest file that is fetched; errors and acknowledgements are far smaller."""
+"""Bytes of the largest file that is fetched, and of the most that one opens to; errors and acknowledgements are far
+smaller."""
 
-_DOUBTS: Final[dict[SignatureState, str]] = {
-    "unknown signer": "by a key that is not known",
-    "revoked signer": "by a key that is revoked",
-    "expired signer": "by a key that has expired",
-    "expired": "has expired",
+_NO_FILE: Final[dict[Kind, str]] = {
+    "file": "It is no file that can be collected: its name is a path.",
+    "directory": "It is no file that can be collected, but a directory.",
+    "link": "It is no file that can be collected, but a link.",
+    "other": "It is no file that can be collected, but a pipe, a socket or a device.",
 }
-"""What a record says of a signature that is not good."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """A returned file opened: its content where it was encrypted to us, and what is known of its signature."""
-
-    opened: bytes | None
-    signature: str
+PIECE: Final = 8 * 1024 * 1024
+OPEN_SECONDS: Final = 60.0
+READ_SECONDS: Final = 30.0
+"""How long a file may take to be read, and one second more for each of its SECOND_BYTES."""
+SECOND_BYTES: Final = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,130 +49,208 @@ class _About:
     dataset: str
     start: datetime
     revision: int
+    part: int
 
 
 def collect(run: Run) -> list[Returned]:
-    """Fetch every file that was not fetched before; nothing where no returns server is set.
+    """Fetch every file that was not fetched before; what was found of each. Nothing where no returns server is set.
 
-    A file is archived before it is recorded, and recorded before it is deleted at the partner (where the settings ask
-    for that at all). One that is still growing is left for the next run; one that cannot be fetched is told of, and
-    stops no other. Raises PartnerUnavailable, PartnerUntrusted, KeyUnusable, ArchiveUnavailable, OutOfTime; what was
-    collected until then stays.
+    A file is archived and reported before it is recorded, and recorded before it is deleted at the partner (where the
+    settings ask for that at all). Where our keys cannot be had, encrypted files wait and plain ones do not; the error
+    is raised in the end. Raises PartnerUnavailable, PartnerUntrusted, KeyUnusable, CredentialsUnavailable,
+    ArchiveUnavailable, OutOfTime; what was collected until then stays.
     """
-    collected: list[Returned] = []
-    with run.stage("collect") as figures:
+    with run.stage("collect") as figures, ExitStack() as ending:
         server = run.returns()
-        if server is not None:
-            new = [file for file in _listed(server, run) if not _recorded(file, run)]
-            if new:
-                with keyring(run.settings, run.credentials) as keys:
-                    collected = [one for file in new if (one := _collected(file, server, keys, run)) is not None]
-            if run.settings.returns_delete:
+        if server is None:
+            return []
+        collector = _Collector(server, run, ending)
+        collector.collect()
+        found = collector.found
+        figures.add(files=len(found), errors=sum(file.error for file in found), problems=_problems(found))
+        if collector.keys_missing is not None:
+            raise collector.keys_missing
+        return found
+
+
+def _problems(found: list[Returned]) -> int:
+    return sum(file.problem is not None for file in found)
+
+
+class _Collector:
+    """One run over one returns server; `found` grows as files are dealt with."""
+
+    def __init__(self, server: Server, run: Run, ending: ExitStack) -> None:
+        self.found: list[Returned] = []
+        self.keys_missing: KeyUnusable | CredentialsUnavailable | None = None
+        self._server = server
+        self._run = run
+        self._ending = ending
+        self._keys: Reading | None = None
+        self._recorded = run.records.returns()
+        self._collected: set[tuple[str, int, int]] = set()
+
+    def collect(self) -> None:
+        """Deal with every entry that is not recorded; those that failed before come last, so that they stop none."""
+        with _Connection(self._server) as there:
+            new = [entry for entry in _listed(there.directory) if not self._has(entry, "collected", "skipped")]
+            for entry in sorted(new, key=lambda entry: self._has(entry, "failed")):
+                self._deal_with(entry, there)
+            if self._run.settings.returns_delete:
                 # Listed anew: what was replaced while the others were fetched is another file, not fetched yet.
-                for file in _listed(server, run):
-                    if _recorded(file, run):
-                        remove(server, file.name)
-        figures.add(files=len(collected), errors=sum(one.error for one in collected))
-    return collected
+                for entry in _listed(there.directory):
+                    if self._may_be_deleted(entry):
+                        there.directory.remove(entry.name)
 
+    def _deal_with(self, entry: Listed, there: _Connection) -> None:
+        if entry.kind != "file" or "/" in entry.name:
+            self._report(entry, "skipped", _NO_FILE[entry.kind])
+        elif entry.size > MOST:
+            self._report(entry, "skipped", f"It is larger than {MOST} bytes; fetch it by hand.")
+        else:
+            try:
+                content = there.directory.read(entry.name, entry.size + 1, READ_SECONDS + entry.size / SECOND_BYTES)
+            except PartnerUnavailable as error:
+                self._report(entry, "failed", error.message)
+                if not isinstance(error, PartnerRefused):
+                    there.open_again()
+                return
+            if len(content) != entry.size:
+                self._report(entry, "failed", "It is still being written: its size is not the listed one.")
+            else:
+                self._keep(entry, content)
 
-def _listed(server: Server, run: Run) -> list[Listed]:
-    found = directory.listing(server)
-    if found is None:
-        raise PartnerRefused("The returns server does not let us list its files; the partner must permit it.")
-    return [file for file in found if not file.name.startswith(".")]
+    def _keep(self, entry: Listed, raw: bytes) -> None:
+        """Archive a file, open it, report and record it; nothing where that needs our keys and they are missing."""
+        content = self._opened(raw)
+        if content is None:
+            return
+        name = shown(entry.name)
+        place = f"returns/{self._run.now():%Y/%m/%d}/{self._run.attempt}/{name}"
+        archived = self._run.archive.write(place, _pieces(raw))
+        plain = None
+        if content.opened is not None:
+            plain = self._run.archive.write(f"{place}.opened", _pieces(content.opened))
+        self._report(entry, "collected", content.problem, content.signature, archived, plain)
+        self._collected.add((name, entry.size, entry.modified))
 
-
-def _recorded(file: Listed, run: Run) -> bool:
-    return run.records.returned(file.name, file.size, file.modified) is not None
-
-
-def _collected(file: Listed, server: Server, keys: Keyring, run: Run) -> Returned | None:
-    """The record of the file; None where it could not be had whole."""
-    try:
-        raw = fetch(server, file.name)
-    except PartnerRefused as error:
-        log.emit("returns.error", error.message, file=file.name, bytes=file.size, code=error.code)
-        return None
-    if len(raw) != file.size:
-        return None
-    folder = f"returns/{run.now():%Y/%m/%d}/{run.attempt}"
-    content = _opened(raw, keys)
-    about = _about(file.name, run)
-    record = Returned(
-        file_name=file.name,
-        size=file.size,
-        modified=file.modified,
-        archived=run.archive.write(f"{folder}/{file.name}", [raw]),
-        opened=None if content.opened is None else run.archive.write(f"{folder}/{file.name}.opened", [content.opened]),
-        signature=content.signature,
-        error=re.search(run.settings.returns_error_pattern, file.name) is not None,
-        dataset=about.dataset if about else None,
-        start=about.start if about else None,
-        revision=about.revision if about else None,
-    )
-    if run.records.add_returned(record):
+    def _report(
+        self,
+        entry: Listed,
+        outcome: Outcome,
+        problem: str | None = None,
+        signature: str = "not opened",
+        archived: StoredObject | None = None,
+        plain: StoredObject | None = None,
+    ) -> None:
+        """Emit the event of a file, then record it: a lost answer to the record may repeat an alert, never lose it."""
+        name = shown(entry.name)
+        about = self._about(name)
+        is_file = entry.kind == "file"
+        record = Returned(
+            file_name=name,
+            size=entry.size if is_file else 0,
+            modified=entry.modified if is_file else 0,
+            archived=archived,
+            opened=plain,
+            signature=signature,
+            error=re.search(self._run.settings.returns_error_pattern, name) is not None,
+            dataset=about.dataset if about else None,
+            start=about.start if about else None,
+            revision=about.revision if about else None,
+            outcome=outcome,
+            problem=problem,
+        )
+        if self._has(entry, outcome):
+            return  # failed again, and was reported the first time
+        incomplete = outcome == "failed" and problem is not None and problem.startswith("It is still")
         log.emit(
-            "returns.error" if record.error else "returns.received",
-            None,
-            file=file.name,
-            bytes=file.size,
+            "returns.incomplete" if incomplete else "returns.failed" if problem else _event(record),
+            f"The returned file {name}: {problem}" if problem else None,
+            file=name,
+            bytes=entry.size,
             dataset=record.dataset,
             window_start=record.start.isoformat() if record.start else None,
             revision=record.revision,
             signature=record.signature,
+            problem=problem,
         )
-    return record
+        self._recorded.add(record)
+        if not incomplete:
+            self.found.append(record)
 
+    def _opened(self, raw: bytes) -> Content | None:
+        """The content of a message to us; a plain file has none. None where our keys are needed and missing."""
+        if not is_message(raw):
+            return PLAIN
+        keys = self._reading()
+        seconds = self._run.budget.left(OPEN_SECONDS)
+        return None if keys is None else opened(keys, raw, most=MOST, seconds=seconds)
 
-def _opened(raw: bytes, keys: Keyring) -> _Content:
-    """The content of an OpenPGP message to us; a plain file has none of its own."""
-    armored = b"-----BEGIN PGP MESSAGE-----" in raw[:1000]
-    if not armored and not (raw[:1] and raw[0] & 0x80 and _text(raw) is None):
-        return _Content(None, "not encrypted")
-    result = keys.gpg.decrypt(raw, passphrase=keys.passphrase, always_trust=True)
-    message = Decryption.of(result.returncode, result.stderr)
-    if any(signature.state == "bad" for signature in message.signatures):
-        return _Content(None, "bad, so it was not opened")
-    if not message.decrypted:
-        return _Content(None, "encrypted, but not to a key of ours")
-    if not message.intact:
-        return _Content(None, "damaged")
-    return _Content(bytes(result.data), _signature(message, keys))
+    def _reading(self) -> Reading | None:
+        """Our keys, fetched when the first encrypted file needs them; None where they cannot be had."""
+        if self._keys is None and self.keys_missing is None:
+            try:
+                self._keys = self._ending.enter_context(reading(self._run.settings, self._run.credentials))
+            except (KeyUnusable, CredentialsUnavailable) as error:
+                self.keys_missing = error
+        return self._keys
 
+    def _has(self, entry: Listed, *outcomes: Outcome) -> bool:
+        size, modified = (entry.size, entry.modified) if entry.kind == "file" else (0, 0)
+        return self._recorded.has(shown(entry.name), size, modified, *outcomes)
 
-def _signature(message: Decryption, keys: Keyring) -> str:
-    """What is known of the signature, in words."""
-    for signature in message.signatures:
-        if signature.state in _DOUBTS:
-            return _DOUBTS[signature.state]
-    if message.signer is None:
-        return "none"
-    return "good, by the partner" if message.signer in keys.partner.signers else f"good, by {message.signer}"
+    def _may_be_deleted(self, entry: Listed) -> bool:
+        """It is archived and recorded, and is no delivery of ours, wherever that has got to."""
+        key = (shown(entry.name), entry.size, entry.modified)
+        if entry.kind != "file" or not (key in self._collected or self._has(entry, "collected")):
+            return False
+        about = self._about(entry.name)
+        if about is None:
+            return True
+        delivery = Delivery(Slot(about.dataset, Window.hour(about.start)), about.revision)
+        deliveries = self._run.records.folder(delivery.slot).revision(delivery.revision).deliveries(about.part)
+        return all((ours.file_name, ours.size) != (entry.name, entry.size) for ours in deliveries)
 
-
-def _text(raw: bytes) -> str | None:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
+    def _about(self, name: str) -> _About | None:
+        for dataset in self._run.contracts.every():
+            if (recognised := dataset.recognise(name)) is not None:
+                return _About(dataset.name, *recognised)
         return None
 
 
-def _about(name: str, run: Run) -> _About | None:
-    for dataset in run.contracts.every():
-        if (found := dataset.recognise(name)) is not None:
-            return _About(dataset.name, found[0], found[1])
-    return None
+class _Connection:
+    """A connection to the returns server that can be replaced when a file has brought it down."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._ending = ExitStack()
+
+    def __enter__(self) -> _Connection:
+        self.directory: Directory = self._ending.enter_context(directory(self._server))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    def open_again(self) -> None:
+        """Close the connection and open another. Raises as `directory` does."""
+        self._ending.close()
+        self.directory = self._ending.enter_context(directory(self._server))
 
 
-def fetch(server: Server, name: str) -> bytes:
-    with directory.directory(server) as opened:
-        content = opened.read(name, MOST + 1, server.budget.left())
-    if len(content) > MOST:
-        raise PartnerRefused(f"The returned file {name} is larger than {MOST} bytes; fetch it by hand.")
-    return content
+def _listed(there: Directory) -> list[Listed]:
+    entries = there.entries()
+    if entries is None:
+        raise PartnerRefused("The returns server does not let us list its files; the partner must permit it.")
+    return [entry for entry in entries if not entry.name.startswith(".")]
 
 
-def remove(server: Server, name: str) -> None:
-    with directory.directory(server) as opened:
-        opened.remove(name)
+def _event(record: Returned) -> str:
+    return "returns.error" if record.error else "returns.received"
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    view = memoryview(content)
+    for start in range(0, len(view), PIECE):
+        yield bytes(view[start : start + PIECE])

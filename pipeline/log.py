@@ -74,6 +74,10 @@ EVENTS: Final[Mapping[str, Event]] = {
     "window.resent": Event("WARNING", "A file at the partner differed and is sent again.", alert=True),
     "window.republished": Event("WARNING", "A hole was found and its window was published again.", alert=True),
     "returns.error": Event("ERROR", "The partner returned an error file.", alert=True),
+    "returns.failed": Event(
+        "WARNING", "A returned file could not be collected or opened; problem says why.", alert=True
+    ),
+    "returns.incomplete": Event("INFO", "A returned file is still being written; the next run looks again."),
     "returns.received": Event("NOTICE", "The partner returned a file; it is archived."),
     "key.expiring": Event("WARNING", "A key expires soon: days_left is 30, 14, 7, 1 or less.", alert=True),
     "key.unusable": Event("CRITICAL", "A key is expired, revoked or cannot do its work.", alert=True),

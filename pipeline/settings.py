@@ -7,6 +7,7 @@ setting: settings hold the *names* of secrets.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,12 +116,24 @@ class Settings(BaseModel):
     def _returns_are_whole(self) -> Settings:
         if self.returns_host and not self.returns_user:
             raise ValueError("RETURNS_HOST is set, so RETURNS_USER is needed too")
+        returned = (self.returns_host, self.returns_port, self.returns_user, self.returns_directory)
+        delivered = (self.sftp_host, self.sftp_port, self.sftp_user, self.sftp_directory)
+        if _place(*returned) == _place(*delivered):
+            raise ValueError(
+                "RETURNS_HOST, RETURNS_PORT, RETURNS_USER and RETURNS_DIRECTORY name the place that deliveries go to, "
+                "and collecting would take them away; name the place of the partner's own files"
+            )
         return self
 
     @property
     def warehouse(self) -> str:
         """Project and dataset of the tables, as SQL names them."""
         return f"{self.bigquery_project or self.google_cloud_project}.{self.bigquery_dataset}"
+
+
+def _place(host: str, port: int, user: str, directory: str) -> tuple[str, int, str, str]:
+    """The same for all spellings of one directory; a login is taken to begin at the root."""
+    return host.lower().rstrip("."), port, user, posixpath.normpath(f"/{directory.strip('/')}")
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:

@@ -77,6 +77,23 @@ def test_a_malformed_variable_is_named_with_what_it_may_be(name: str, value: str
     assert name in said
 
 
+@pytest.mark.parametrize("directory", ["", "/", ".", "./", "inbox", "/inbox/", "inbox/.", "inbox/../inbox"])
+def test_what_the_partner_returns_is_never_looked_for_where_deliveries_go(directory: str) -> None:
+    ours = "inbox" if "inbox" in directory else ""
+    place = {"SFTP_DIRECTORY": ours, "RETURNS_HOST": "SFTP.example.com.", "RETURNS_USER": "psp"}
+    said = problems(**place, RETURNS_DIRECTORY=directory)
+    assert "name the place that deliveries go to" in said
+
+
+@pytest.mark.parametrize(
+    "other", [{"RETURNS_HOST": "other.example.com"}, {"RETURNS_PORT": "23"}, {"RETURNS_USER": "psp-returns"}]
+)
+def test_another_host_port_user_or_directory_is_another_place(other: dict[str, str]) -> None:
+    same = {"RETURNS_HOST": "sftp.example.com", "RETURNS_USER": "psp"}
+    assert from_environment({**LEAST, **same, **other}).returns_host
+    assert from_environment({**LEAST, **same, "RETURNS_DIRECTORY": "returns"}).returns_host
+
+
 def test_a_variable_that_is_set_to_nothing_counts_as_absent() -> None:
     settings = from_environment({**LEAST, "SFTP_PORT": "", "PGP_COMPRESSION": "  ", "BIGQUERY_PROJECT": ""})
     assert (settings.sftp_port, settings.pgp_compression) == (22, "none")

@@ -12,7 +12,7 @@ from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 def command(session: Session) -> int:
     """Fetch every file on the returns server that was not fetched before; archive, open and match it.
 
-    Exit code 1 where one of them is an error file by RETURNS_ERROR_PATTERN.
+    Exit code 1 where one of them is an error file by RETURNS_ERROR_PATTERN, or could not be collected or opened.
 
     \b
     Examples:
@@ -34,9 +34,8 @@ def command(session: Session) -> int:
         table = Table("file", "bytes", "about", "signature", "kind", "archived as")
         for one in returned:
             about = f"{one.dataset} {one.start:%Y-%m-%d %H:%M} r{one.revision}" if one.start else "no delivery of ours"
-            kind = "[red]error[/]" if one.error else "received"
-            table.add_row(
-                plain(one.file_name), f"{one.size:,}", about, plain(one.signature), kind, plain(one.archived.name)
-            )
+            kind = "[red]error[/]" if one.error else "received" if one.problem is None else "[yellow]problem[/]"
+            place = one.archived.name if one.archived else one.problem or ""
+            table.add_row(plain(one.file_name), f"{one.size:,}", about, plain(one.signature), kind, plain(place))
         session.console.print(table)
-    return ATTENTION if any(one.error for one in returned) else OK
+    return ATTENTION if any(one.error or one.problem for one in returned) else OK

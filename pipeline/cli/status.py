@@ -153,7 +153,10 @@ def _show_one(session: Session, cell: Cell, entries: list[Entry], returned: list
         session.say(
             f"\n[bold]returned {plain(one.file_name)}[/] {kind}, {one.size:,} bytes, signature {plain(one.signature)}"
         )
-        session.say(f"  archived as {plain(one.archived.name)}")
+        if one.problem is not None:
+            session.say(f"  [yellow]{plain(one.problem)}[/]")
+        if one.archived is not None:
+            session.say(f"  archived as {plain(one.archived.name)}")
         if one.opened is not None:
             session.say(f"  opened as {plain(one.opened.name)}")
     if not entries:

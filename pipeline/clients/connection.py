@@ -17,7 +17,7 @@ import asyncssh
 from pipeline.clients import ssh
 from pipeline.clients.material import cleaned
 from pipeline.clients.ssh import HostKey, Offer, Protection, Server
-from pipeline.errors import CredentialsUnavailable, PartnerRefused, PartnerUnavailable, PartnerUntrusted
+from pipeline.errors import CredentialsUnavailable, OutOfTime, PartnerRefused, PartnerUnavailable, PartnerUntrusted
 from pipeline.streams import background
 
 T = TypeVar("T")
@@ -60,10 +60,15 @@ class Loop:
         self._runner = runner
         self._server = server
         self.connection = connection
+        self.broken = False
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         """Run one conversation, within `seconds` if given. Raises PartnerRefused, PartnerUnavailable, OutOfTime."""
-        return _bounded(self._runner, work, self._server, seconds)
+        try:
+            return _bounded(self._runner, work, self._server, seconds)
+        except (PartnerUnavailable, OutOfTime) as error:
+            self.broken = not isinstance(error, PartnerRefused)
+            raise
 
 
 def run(work: Coroutine[Any, Any, T], server: Server) -> T:
@@ -80,12 +85,13 @@ def loop(server: Server) -> Iterator[Loop]:
     """A connection that is closed when the block ends. Raises as `run` does."""
     with _runner() as runner:
         ending = AsyncExitStack()
-        opened = _bounded(runner, ending.enter_async_context(connected(server)), server, None)
+        opened = Loop(runner, server, _bounded(runner, ending.enter_async_context(connected(server)), server, None))
         try:
-            yield Loop(runner, server, opened)
+            yield opened
         finally:
+            error = ConnectionAbortedError() if opened.broken else None  # then nobody waits for the server any more
             with suppress(*FAILURES):
-                runner.run(ending.aclose())
+                runner.run(ending.__aexit__(type(error) if error else None, error, None))
 
 
 def inspect(server: Server) -> Inspected:

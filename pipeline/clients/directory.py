@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline.clients import connection
-from pipeline.clients.connection import FAILURES, NOT_PERMITTED, Loop, NoSuchFile, SftpName
+from pipeline.clients.connection import FAILURES, NOT_PERMITTED, Loop, NoSuchFile, SftpError, SftpName
 from pipeline.clients.ssh import Server
 
 READ: Final = 4 * 1024 * 1024
@@ -76,12 +76,17 @@ class Directory:
 
         async def work() -> bytes:
             content = bytearray()
-            async with self._sftp.open(self._server.path(name), "rb") as file:
+            file = await self._sftp.open(self._server.path(name), "rb")
+            try:
                 while len(content) < most:
                     piece = await file.read(min(READ, most - len(content)), len(content))
                     if not piece:
                         break
                     content += piece.encode() if isinstance(piece, str) else piece
+            except SftpError:
+                await file.close()
+                raise
+            await file.close()  # not after a time-out: closing would wait for the same server
             return bytes(content)
 
         return self._loop.run(work(), seconds)

@@ -97,6 +97,8 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     def __init__(self, home: Path, buffer_size: int = 1 << 18) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._streaming = False
+        self.result: Any = None
+        """What python-gnupg says of the last call, even where its method raised an error."""
         try:
             super().__init__(gnupghome=str(home), options=["--no-auto-key-locate", "--no-tty", "--quiet"])
         except (OSError, ValueError):
@@ -125,6 +127,7 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         writer: threading.Thread | None = None,
         stdin: IO[bytes] | None = None,
     ) -> Any:
+        self.result = result
         if writer is not None:
             writer.name = f"{PREFIX}gpg-input"
         if self._streaming:

@@ -169,16 +169,26 @@ class Certificate(Record):
         return self.model_dump(exclude={"created", "version"}) == other.model_dump(exclude={"created", "version"})
 
 
+Outcome = Literal["collected", "skipped", "failed"]
+"""What became of a returned file: archived; left there for good, as it cannot be collected; or to be tried again."""
+
+
 class Returned(Record):
-    """A file that the partner sent back: where it is archived, what it is about, and who signed it."""
+    """A file that the partner sent back: where it is archived, what it is about, and who signed it.
+
+    `file_name` is the name as names.shown gives it. `problem` says what is wrong with the file, if anything is; one
+    that was not collected is not archived.
+    """
 
     file_name: str
     size: int
     modified: int
-    archived: StoredObject
+    archived: StoredObject | None
     opened: StoredObject | None
     signature: str
     error: bool
     dataset: str | None
     start: datetime | None
     revision: int | None
+    outcome: Outcome = "collected"
+    problem: str | None = None

@@ -7,23 +7,27 @@ Only this module spells a record's name or path, or takes one apart.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
-
-from pydantic import ValidationError
+from typing import Final, TypeVar
 
 from pipeline.clients.storage import Bucket, StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveUnavailable, RecordDamaged
-from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
+from pipeline.records.envelope import parsed, written
+from pipeline.records.returns import ReturnsFolder, returns_folder
+from pipeline.records.schema import (
+    Certificate,
+    Delivered,
+    Plan,
+    Record,
+    Refused,
+    Sealed,
+    Sending,
+)
 from pipeline.window import Delivery, Slot, Window
 
 DELIVERIES: Final = "deliveries"
-RETURNS: Final = "returns"
 CONTRACTS: Final = "contracts"
 KINDS: Final[dict[str, type[Record]]] = {
     kind.__name__.lower(): kind for kind in (Plan, Refused, Sealed, Sending, Delivered, Certificate)
@@ -145,17 +149,17 @@ class Folder:
     def _read(self, name: str, kind: type[R]) -> R | None:
         path = self._path(name)
         content = self._bucket.read(path)
-        return None if content is None else _parsed(content, kind, path)
+        return None if content is None else parsed(content, kind, path)
 
     def _create(self, name: str, record: R) -> tuple[R, bool]:
         """The record that holds from now on under that name, and whether it is the one given."""
-        path, content = self._path(name), _written(record)
+        path, content = self._path(name), written(record)
         if self._bucket.create(path, content):
             return record, True
         winner = self._bucket.read(path)
         if winner is None:
             raise ArchiveUnavailable(f"The record {path} exists and cannot be read.")
-        return _parsed(winner, type(record), path), winner == content
+        return parsed(winner, type(record), path), winner == content
 
     def _append(self, name: str, record: Record, last: int) -> None:
         created = False
@@ -269,25 +273,9 @@ class Records:
         paths = (path.split("/") for path in self._bucket.names(f"{CONTRACTS}/"))
         return [(path[1], path[2].removesuffix(".yaml")) for path in paths]
 
-    def returned(self, name: str, size: int, modified: int) -> Returned | None:
-        """The record of a file that was collected before. Raises ArchiveUnavailable, RecordDamaged."""
-        path = _returned_path(name, size, modified)
-        content = self._bucket.read(path)
-        return None if content is None else _parsed(content, Returned, path)
-
-    def add_returned(self, record: Returned) -> bool:
-        """Record a collected file; False where a concurrent run was first."""
-        path = _returned_path(record.file_name, record.size, record.modified)
-        return self._bucket.create(path, _written(record))
-
-    def all_returned(self, wanted: Callable[[str], bool] = lambda _: True) -> list[Returned]:
-        """Every collected file whose name is wanted, by name; only their records are read."""
-        return list(self._returned(wanted))
-
-    def _returned(self, wanted: Callable[[str], bool]) -> Iterator[Returned]:
-        for path in self._bucket.names(f"{RETURNS}/"):
-            if wanted(path.split("/")[1]) and (content := self._bucket.read(path)) is not None:
-                yield _parsed(content, Returned, path)
+    def returns(self) -> ReturnsFolder:
+        """What is recorded of returned files, by one listing. Raises ArchiveUnavailable."""
+        return returns_folder(self._bucket)
 
 
 def _bare(path: str, prefix: str) -> str:
@@ -300,26 +288,3 @@ def _kind(name: str) -> str:
 
 def _contract_path(dataset: str, version: str) -> str:
     return f"{CONTRACTS}/{dataset}/{version}.yaml"
-
-
-def _returned_path(name: str, size: int, modified: int) -> str:
-    return f"{RETURNS}/{name}/{size}-{modified}.json"
-
-
-def _written(record: Record) -> bytes:
-    body: Any = record.model_dump(mode="json")
-    return json.dumps({"record": body, "sha256": _digest(body)}, indent=1, sort_keys=True).encode()
-
-
-def _parsed(content: bytes, kind: type[R], path: str) -> R:
-    try:
-        envelope = json.loads(content)
-        if envelope["sha256"] != _digest(envelope["record"]):
-            raise RecordDamaged(f"The record {path} was altered: its own checksum differs.")
-        return kind(**envelope["record"])
-    except (ValueError, KeyError, TypeError, ValidationError):
-        raise RecordDamaged(f"The record {path} cannot be read as {kind.__name__}.") from None
-
-
-def _digest(body: object) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -78,4 +78,4 @@ def returned_for(slot: Slot, run: Run) -> list[Returned]:
         found = [contract.recognise(name) for contract in contracts]
         return any(one is not None and one[0] == slot.window.start for one in found)
 
-    return run.records.all_returned(about)
+    return run.records.returns().records(about)

@@ -21,6 +21,7 @@ locals {
     "window.mismatch"    = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
     "window.republished" = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
     "returns.error"      = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
+    "returns.failed"     = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected or opened." }
     "key.expiring"       = { severity = "WARNING", lasting = 0, what = "A key expires soon." }
     "key.unusable"       = { severity = "CRITICAL", lasting = 0, what = "A key is expired, revoked or cannot do its work." }
     "hostkey.changed"    = { severity = "CRITICAL", lasting = 0, what = "A pinned host key is not what the server shows." }

@@ -40,16 +40,16 @@ class Returns:
         with keys.gnupg_home() as home:
             recipient = to or self.ours
             for material in (recipient.public, *([signer.private] if signer else [])):
-                _gpg(home, "--import", content=material)
+                gpg(home, "--import", content=material)
             signing = ["--sign", "--local-user", signer.fingerprint] if signer else []
             words = ("--recipient", recipient.fingerprint, "--trust-model", "always", *signing, "--encrypt")
-            return _gpg(home, *words, content=content)
+            return gpg(home, *words, content=content)
 
     def fetched(self) -> list[str]:
         return [Path(entry.path).name for entry in self.server.entries() if entry.operation == "read"]
 
 
-def _gpg(home: Path, *words: str, content: bytes) -> bytes:
+def gpg(home: Path, *words: str, content: bytes) -> bytes:
     command = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
     return subprocess.run([*command, *words], input=content, check=True, capture_output=True).stdout
 
@@ -110,12 +110,10 @@ def test_a_signature_that_does_not_fit_its_content_is_called_bad_and_its_file_ke
     partner = returns.operator.deployment.cloud.partner_key
     with keys.gnupg_home() as home:
         for material in (returns.ours.public, partner.private):
-            _gpg(home, "--import", content=material)
-        signed = _gpg(
-            home, "--sign", "--compress-algo", "none", "--local-user", partner.fingerprint, content=b"pay 100"
-        )
+            gpg(home, "--import", content=material)
+        signed = gpg(home, "--sign", "--compress-algo", "none", "--local-user", partner.fingerprint, content=b"pay 100")
         words = ("--no-literal", "--recipient", returns.ours.fingerprint, "--trust-model", "always", "--encrypt")
-        returns.put("changed.pgp", _gpg(home, *words, content=signed.replace(b"pay 100", b"pay 900")))
+        returns.put("changed.pgp", gpg(home, *words, content=signed.replace(b"pay 100", b"pay 900")))
     (one,) = returns.collect()
     assert (one["signature"], one["opened"]) == ("bad, so it was not opened", None)
 
@@ -182,9 +180,11 @@ def test_one_file_that_cannot_be_fetched_stops_no_other(returns: Returns) -> Non
         file.truncate(65 * 1024 * 1024)
     returns.put("small.txt", b"fine")
     result = returns.operator.run("collect", "--json", "--log", "-", **returns.settings)
-    assert [one["file_name"] for one in json.loads(result.stdout)] == ["small.txt"]
-    assert '"event": "returns.error"' in result.stderr
-    assert "huge.bin is larger than" in result.stderr
+    answer = {one["file_name"]: one for one in json.loads(result.stdout)}
+    assert {name: one["outcome"] for name, one in answer.items()} == {"huge.bin": "skipped", "small.txt": "collected"}
+    assert '"event": "returns.failed"' in result.stderr
+    assert "huge.bin: It is larger than 67108864 bytes" in result.stderr
+    assert '"event": "returns.error"' not in result.stderr
     (returns.server.root / "huge.bin").unlink()
 
 

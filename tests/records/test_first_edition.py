@@ -90,6 +90,8 @@ def test_the_typed_reads_find_plans_parts_deliveries_refusals_and_certificates(r
 
 
 def test_returned_files_are_known_and_not_collected_again(records: Records) -> None:
-    returned = records.all_returned()
+    folder = records.returns()
+    returned = folder.records(lambda _: True)
     assert sorted(record.error for record in returned) == [False, True]
-    assert all(records.returned(record.file_name, record.size, record.modified) == record for record in returned)
+    assert {record.outcome for record in returned} == {"collected"}
+    assert all(folder.has(record.file_name, record.size, record.modified, "collected") for record in returned)
