@@ -208,7 +208,11 @@ class _Collector:
         about = self._about(entry.name)
         if about is None:
             return True
-        delivery = Delivery(Slot(about.dataset, Window.hour(about.start)), about.revision)
+        try:
+            hour = Window.hour(about.start)
+        except (ValueError, OverflowError):  # a name like ours of an hour that there is not
+            return True
+        delivery = Delivery(Slot(about.dataset, hour), about.revision)
         deliveries = self._run.records.folder(delivery.slot).revision(delivery.revision).deliveries(about.part)
         return all((ours.file_name, ours.size) != (entry.name, entry.size) for ours in deliveries)
 
