@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "keys": "keys",
     "open": "open",
     "verify-setup": "verify_setup",
+    "verify-records": "verify_records",
     "contract": "contract",
     "chain": "chain",
 }

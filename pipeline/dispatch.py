@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from pipeline import log
+from pipeline.certify import publication
 from pipeline.certify.certification import certify
 from pipeline.collect import collect
 from pipeline.deliver.delivery import deliver
@@ -42,6 +43,7 @@ def carry_out(request: Request, run: Run) -> None:
             deliver(request, run, partial(publish, run=run))
         case "certify":
             certify(request, run)
+            publication.publish(run)
         case "collect":
             collect(run)
         case "keys":

@@ -73,6 +73,10 @@ EVENTS: Final[Mapping[str, Event]] = {
     **{state.event: Event(state.severity, state.meaning, state.alert) for state in STATES.values() if state.event},
     "window.resent": Event("WARNING", "A file at the partner differed and is sent again.", alert=True),
     "window.republished": Event("WARNING", "A hole was found and its window was published again.", alert=True),
+    "ledger.page": Event("INFO", "A page of the ledger was made and signed: hour and records are in the event."),
+    "ledger.failed": Event("ERROR", "The ledger could not be extended; the next certify makes up for it.", alert=True),
+    "page.written": Event("INFO", "The page of all deliveries was written; object names it in the records bucket."),
+    "page.failed": Event("WARNING", "The page of all deliveries could not be written; the next certify does."),
     "returns.error": Event("ERROR", "The partner returned an error file.", alert=True),
     "returns.failed": Event(
         "WARNING", "A returned file could not be collected or opened; problem says why.", alert=True

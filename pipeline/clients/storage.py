@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import google_crc32c
@@ -115,7 +116,7 @@ class Bucket:
         self.handle = client.bucket(name)
         self._budget = budget
 
-    def create(self, name: str, content: bytes) -> bool:
+    def create(self, name: str, content: bytes, content_type: str = "application/json") -> bool:
         """Write a small object that must not exist; False where it exists, whatever it holds.
 
         A lost answer to a create that succeeded looks like a loss: compare what `read` returns.
@@ -124,7 +125,7 @@ class Bucket:
         with self.mapped(name):
             try:
                 self.handle.blob(name).upload_from_string(
-                    content, "application/json", if_generation_match=0, checksum="crc32c", **self.options()
+                    content, content_type, if_generation_match=0, checksum="crc32c", **self.options()
                 )
             except api.PreconditionFailed:
                 return False
@@ -152,6 +153,17 @@ class Bucket:
         """Every object under the prefix, in order of name. Raises ArchiveUnavailable."""
         with self.mapped(prefix):
             return [blob.name for blob in self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())]
+
+    def creations(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        """Every object under the prefix, in order of name, and when it was created by the store's own clock.
+
+        One after the other, so that a large bucket takes little memory. Raises ArchiveUnavailable.
+        """
+        with self.mapped(prefix):
+            for blob in self.handle.client.list_blobs(
+                self.handle, prefix=prefix, fields="items(name,timeCreated),nextPageToken", **self.options()
+            ):
+                yield blob.name, blob.time_created
 
     def listed(self, prefix: str) -> dict[str, StoredObject]:
         """What the server says of every object under the prefix, by name. Raises ArchiveUnavailable."""

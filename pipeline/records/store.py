@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, TypeVar
 
 from pipeline.clients.storage import Bucket, StoredObject
@@ -29,6 +30,7 @@ from pipeline.window import Delivery, Slot, Window
 
 DELIVERIES: Final = "deliveries"
 CONTRACTS: Final = "contracts"
+STATUS: Final = "status"
 KINDS: Final[dict[str, type[Record]]] = {
     kind.__name__.lower(): kind for kind in (Plan, Refused, Sealed, Sending, Delivered, Certificate)
 }
@@ -276,6 +278,11 @@ class Records:
     def returns(self) -> ReturnsFolder:
         """What is recorded of returned files, by one listing. Raises ArchiveUnavailable."""
         return returns_folder(self._bucket)
+
+    def add_page(self, hour: datetime, html: str) -> str | None:
+        """Keep the page of all deliveries that was made in an hour; its name, None where one was made before."""
+        path = f"{STATUS}/{hour:%Y/%m/%d/%H%M}.html"
+        return path if self._bucket.create(path, html.encode(), "text/html; charset=utf-8") else None
 
 
 def _bare(path: str, prefix: str) -> str:

@@ -1,6 +1,7 @@
 # Records: plans, proofs and certificates, small JSON objects that are created once and never changed.
 
 resource "google_storage_bucket" "records" {
+  #checkov:skip=CKV_GCP_78:The retention policy forbids to overwrite and to delete, so there is nothing to version.
   #checkov:skip=CKV_GCP_62:Cloud Audit Logs record every write and delete (audit.tf); access logs would be one more bucket to guard.
   project                     = var.project
   labels                      = local.labels
@@ -11,9 +12,10 @@ resource "google_storage_bucket" "records" {
   public_access_prevention    = "enforced"
   force_destroy               = false
 
-  # The function cannot replace a record; should a person do it, the one before is still there.
-  versioning {
-    enabled = true
+  # Records are kept as long as the files that they prove, and nobody overwrites or deletes one until then.
+  retention_policy {
+    retention_period = tostring(var.archive.retention_days * 24 * 3600)
+    is_locked        = var.archive.lock
   }
 
   soft_delete_policy {

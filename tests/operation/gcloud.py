@@ -34,6 +34,9 @@ def gcloud(deployment: LocalDeployment, words: list[str], directory: Path) -> st
             name = f"projects/{PROJECT}/secrets/{given.secret}/versions/{given.version}"
             deployment.cloud.secrets.disable_secret_version(name=name)
             return f"Disabled version [{given.version}] of the secret [{given.secret}]."
+        case ["pubsub", "topics", "publish", *rest]:
+            given = _read(rest, "topic", "--message")
+            return f"messageIds: {deployment.publish(given.message.encode())}"
         case ["pubsub", "subscriptions", "pull", *rest]:
             given = _read(rest, "subscription", "--limit")
             name = f"projects/{PROJECT}/subscriptions/{given.subscription}"
