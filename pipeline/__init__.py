@@ -40,4 +40,5 @@ CHAIN: Final[tuple[Step, ...]] = (
     Step("certify", "pipeline.certify.certification", "source, records, archive, partner", "record certificate"),
     Step("collect", "pipeline.collect", "the partner's returned files", "archived, opened, matched, record returned"),
     Step("keys", "pipeline.keys", "secrets and servers", "days left, and what is wrong with a key"),
+    Step("verify", "pipeline.verify", "everything that a run needs", "what was tried, how that went, what to do"),
 )

@@ -6,6 +6,8 @@ import json
 from functools import partial
 from typing import Final
 
+from pydantic_core import to_jsonable_python
+
 from pipeline import log
 from pipeline.certify import publication
 from pipeline.certify.certification import certify
@@ -20,7 +22,9 @@ from pipeline.errors import (
 )
 from pipeline.keys import look_at_keys
 from pipeline.messages import Request, printable, write
+from pipeline.records.schema import Answer, Failure
 from pipeline.run import Run
+from pipeline.verify import verify
 
 MOST_DATA: Final = 1_000_000
 """Characters of a message's data that are kept on the rejected topic: far more than any message of ours has."""
@@ -36,18 +40,37 @@ _ALARMS: Final = {
 
 
 def carry_out(request: Request, run: Run) -> None:
-    """Do what the request asks for. Raises any PipelineError; ContractInvalid before anything is done."""
+    """Do what the request asks for, and record the answer where somebody waits for it. Raises any PipelineError;
+    ContractInvalid before anything is done."""
+    try:
+        result = _act(request, run)
+    except PipelineError as error:
+        if request.answer:
+            place = " ".join(part for part in (error.stage, error.delivery) if part)
+            failure = Failure(error.code, f"{place}: {error.message}" if place else error.message, error.retryable)
+            run.records.add_answer(Answer(action=request.action, cause=request.cause, failure=failure))
+        raise
+    if request.answer:
+        found = to_jsonable_python(result)
+        run.records.add_answer(Answer(action=request.action, cause=request.cause, result=found))
+
+
+def _act(request: Request, run: Run) -> object:
     run.contracts.archive()
     match request.action:
         case "deliver":
             deliver(request, run, partial(publish, run=run))
+            return None
         case "certify":
-            certify(request, run)
+            outcomes = certify(request, run)
             publication.publish(run)
+            return outcomes
         case "collect":
-            collect(run)
+            return collect(run)
         case "keys":
-            look_at_keys(run)
+            return look_at_keys(run)
+        case "verify":
+            return verify(run)
 
 
 def publish(requests: list[Request], run: Run) -> None:

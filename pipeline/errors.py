@@ -58,6 +58,13 @@ class SettingsInvalid(PipelineError):
     next_step = "Mend the settings and deploy again; messages wait in the subscription meanwhile."
 
 
+class AnswerMissing(PipelineError):
+    """The function did not answer a command in time."""
+
+    code = "answer-missing"
+    next_step = "The message stays on the topic and is carried out when that is possible; the log says what happens."
+
+
 class ContractInvalid(PipelineError):
     """A contract file says something that cannot be carried out."""
 

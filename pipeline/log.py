@@ -23,7 +23,7 @@ from pipeline.states import STATES, Severity
 from pipeline.window import Delivery
 
 Value = str | int | float | bool | None
-Stage = Literal["fanout", "plan", "seal", "upload", "certify", "collect", "keys"]
+Stage = Literal["fanout", "plan", "seal", "upload", "certify", "collect", "keys", "verify"]
 """What a run does, by the one name that module, events, errors and prose have for it."""
 
 
@@ -52,6 +52,7 @@ _STAGES: Final[Mapping[Stage, Mapping[str, Event]]] = {
     "certify": _stage("Certifying a window from the source to the partner", "WARNING"),
     "collect": _stage("Fetching what the partner returned", "WARNING"),
     "keys": _stage("Looking at keys and host keys", "WARNING"),
+    "verify": _stage("Trying secrets, permissions, hosts, tables and topics", "WARNING"),
 }
 
 EVENTS: Final[Mapping[str, Event]] = {

@@ -31,13 +31,13 @@ ID: Final = re.compile(r"[ -~]{1,128}")
 FINER: Final = re.compile(r"[.,]\d{6}\d*[1-9]")
 """A fraction of a second that Python would cut off silently."""
 
-INTERNAL: Final = ("cause", "revision", "part", "upload")
-"""Fields of messages that the pipeline publishes itself."""
+INTERNAL: Final = ("cause", "revision", "part", "upload", "answer")
+"""Fields of messages that the pipeline and its commands publish."""
 
 NAMED: Final = 3
 """Problems of one message that are named; the others are counted."""
 
-Action = Literal["deliver", "certify", "collect", "keys"]
+Action = Literal["deliver", "certify", "collect", "keys", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Request:
     message that people or the scheduler published, carried through fan-out, so that `resend` and `revise` happen once
     however often their message arrives. `revision`, `part` and `upload` are set on messages that the pipeline publishes
     itself: a part is sealed by one message, and uploaded by another (`upload`) once all parts are sealed.
+    `answer`: somebody waits for what the action finds, in the record of that cause.
     """
 
     action: Action
@@ -60,6 +61,7 @@ class Request:
     revision: int | None = None
     part: int | None = None
     upload: bool = False
+    answer: bool = False
 
     def singles(self) -> list[Request]:
         """One request for each dataset in each hour of the window, hour by hour; just this one where it is single."""
@@ -90,6 +92,7 @@ class _Payload(BaseModel):
     revision: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
     part: Annotated[int, Field(ge=1, le=MAX_NUMBER)] | None = None
     upload: bool = False
+    answer: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> _Payload:
@@ -99,10 +102,12 @@ class _Payload(BaseModel):
             raise ValueError('"resend" and "revise" need a "window", so that no one repeats the wrong hour')
         if self.action != "deliver" and (self.resend or self.revise or self.part or self.revision):
             raise ValueError(f'"resend", "revise", "revision" and "part" do not go with "action": "{self.action}"')
-        if self.action in ("collect", "keys") and (self.window or self.datasets):
+        if self.action in ("collect", "keys", "verify") and (self.window or self.datasets):
             raise ValueError(f'"action": "{self.action}" takes neither "window" nor "datasets"')
         if self.full and self.action != "certify":
             raise ValueError('"full" goes with "action": "certify" only')
+        if self.answer and (self.action == "deliver" or not re.fullmatch(r"[A-Za-z0-9._-]+", self.cause or "")):
+            raise ValueError('"answer" needs a "cause" of letters and digits, and goes with any "action" but deliver')
         if self.part and not self.revision:
             raise ValueError('"part" needs the "revision" that it is a part of')
         if self.upload and not self.part:
@@ -153,6 +158,7 @@ def read(
         revision=payload.revision,
         part=payload.part,
         upload=payload.upload,
+        answer=payload.answer,
     )
 
 

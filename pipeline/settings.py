@@ -9,11 +9,21 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.errors import SettingsInvalid
 
@@ -136,16 +146,20 @@ def _place(host: str, port: int, user: str, directory: str) -> tuple[str, int, s
     return host.lower().rstrip("."), port, user, posixpath.normpath(f"/{directory.strip('/')}")
 
 
-def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+def from_environment(
+    environment: Mapping[str, str] | None = None, *, needed: Collection[str] | None = None
+) -> Settings:
     """The settings of this process.
 
     Raises SettingsInvalid with every missing or malformed variable, a line each. Variables that are set to nothing
-    count as absent, so that Terraform may pass them on empty.
+    count as absent, so that Terraform may pass them on empty. Where only some fields are `needed`, the others may be
+    missing, and are empty then.
     """
     given = os.environ if environment is None else environment
+    model = Settings if needed is None else _requiring(frozenset(needed))
     values = {name: given[name.upper()] for name in Settings.model_fields if given.get(name.upper(), "").strip()}
     try:
-        return Settings(**values)  # type: ignore[arg-type]  # strings in, checked and converted by the model
+        return model(**values)  # type: ignore[arg-type]  # strings in, checked and converted by the model
     except ValidationError as error:
         lines = [
             f"{'.'.join(str(part) for part in item['loc']).upper() or 'settings'}: "
@@ -153,3 +167,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsInvalid("The environment is not complete:\n  " + "\n  ".join(lines) + "\n") from None
+
+
+@cache
+def _requiring(needed: frozenset[str]) -> type[Settings]:
+    """Settings of which only these fields must be given."""
+    others: dict[str, Any] = {
+        name: (str, "") for name, field in Settings.model_fields.items() if field.is_required() and name not in needed
+    }
+    return create_model("Settings", __base__=Settings, **others)

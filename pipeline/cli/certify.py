@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.answers import ASKING, answered_options, ask
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain, window_options
 from pipeline.states import STATES
 from pipeline.window import rfc3339
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
 @click.command(short_help="Recount the source and certify what was delivered.")
 @window_options
 @click.option("--full", is_flag=True, help="Read every archived byte again and compare its SHA-256.")
+@answered_options
 @operator
-def command(session: Session, start: str | None, end: str | None, datasets: tuple[str, ...], full: bool) -> int:
+def command(
+    session: Session,
+    start: str | None,
+    end: str | None,
+    datasets: tuple[str, ...],
+    full: bool,
+    here: bool,
+    wait: int,
+) -> int:
     """Recount the source and compare it with plan, records, archive and the partner's listing.
 
     Without --start, every hour of the last LOOK_BACK_HOURS but the latest, as the hourly message does. Holes and late
@@ -33,9 +43,16 @@ def command(session: Session, start: str | None, end: str | None, datasets: tupl
       python -m pipeline certify --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --full
       python -m pipeline certify --start 2026-11-23T13:00:00Z --dataset payments --json
     """
-    from pipeline.certify.certification import certify
+    from pipeline.certify.certification import Outcome, certify
 
-    outcomes = certify(session.request("certify", start, end, datasets, full=full), session.run())
+    if here:
+        request = session.request("certify", start, end, datasets, full=full)
+        session.announce("certifying here")
+        outcomes = certify(request, session.run())
+    else:
+        session.needed = ASKING
+        question = session.question("certify", start, end, datasets, full=full)
+        outcomes = ask(session, question, list[Outcome], wait)
     unsettled = [outcome for outcome in outcomes if STATES[outcome.certificate.verdict].needs_attention]
     if session.as_json:
         session.write([_as_json(outcome) for outcome in outcomes])

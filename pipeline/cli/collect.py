@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from pipeline.cli.answers import ASKING, answered_options, ask
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 
 
 @click.command(short_help="Fetch what the partner returned: errors, acknowledgements.")
+@answered_options
 @operator
-def command(session: Session) -> int:
+def command(session: Session, here: bool, wait: int) -> int:
     """Fetch every file on the returns server that was not fetched before; archive, open and match it.
 
     Exit code 1 where one of them is an error file by RETURNS_ERROR_PATTERN, or could not be collected or opened.
@@ -20,11 +22,17 @@ def command(session: Session) -> int:
       python -m pipeline collect --json
     """
     from pipeline.collect import collect
+    from pipeline.records.schema import Returned
 
-    returned = collect(session.run())
+    if here:
+        session.announce("collecting here")
+        returned = collect(session.run())
+    else:
+        session.needed = ASKING
+        returned = ask(session, session.question("collect", None, None, ()), list[Returned], wait)
     if session.as_json:
         session.write([one.model_dump(mode="json") for one in returned])
-    elif not session.deployment.settings.returns_host:
+    elif here and not session.deployment.settings.returns_host:
         session.say("No returns server is set (RETURNS_HOST): there is nothing to collect.")
     elif not returned:
         session.say("Nothing new.")

@@ -22,28 +22,44 @@ if TYPE_CHECKING:
 @window_options
 @click.option("--resend", is_flag=True, help="Send the same sealed bytes again.")
 @click.option("--revise", is_flag=True, help="Extract anew, as the next revision.")
+@click.option("--here", is_flag=True, help="Needed: it runs in this process, with your own rights and address.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @operator
 def command(
-    session: Session, start: str | None, end: str | None, datasets: tuple[str, ...], resend: bool, revise: bool
+    session: Session,
+    start: str | None,
+    end: str | None,
+    datasets: tuple[str, ...],
+    resend: bool,
+    revise: bool,
+    here: bool,
+    yes: bool,
 ) -> int:
     """Deliver windows from this terminal: nothing is published, every hour and part runs in this process.
 
     The code, records and rules are those of the function, so both may work at once: what was done is not done again,
     and what was begun goes on. Without --start, the last full hour. TIME_BUDGET_SECONDS holds for each part. An error
-    in one hour does not stop the others; the exit code is that of the worst.
+    in one hour does not stop the others; the exit code is that of the worst. It asks first, since files go to the
+    partner from your own address; `republish` has the function do it instead.
 
     \b
     Examples:
-      python -m pipeline deliver --start 2026-11-23T13:00:00Z
-      python -m pipeline deliver --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --dataset payments
-      python -m pipeline deliver --start 2026-11-23T13:00:00Z --dataset payments --resend
+      python -m pipeline deliver --here --start 2026-11-23T13:00:00Z
+      python -m pipeline deliver --here --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --dataset payments
+      python -m pipeline deliver --here --start 2026-11-23T13:00:00Z --dataset payments --resend --yes
     """
     from pipeline.status.grid import cell
     from pipeline.status.history import history
 
+    if not here:
+        raise click.UsageError("deliver runs in this process: say --here, or have the function do it with `republish`.")
     request = session.request("deliver", start, end, datasets, resend=resend, revise=revise)
+    deliveries = request.singles()
+    session.announce(f"{len(deliveries)} deliveries from this machine")
+    if not yes and not click.confirm("Deliver?", err=True):
+        return ATTENTION
     codes, outcomes = [OK], []
-    for single in request.singles():
+    for single in deliveries:
         (slot,) = single.slots()
         before = session.run().records.folder(slot)
         failure: PipelineError | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.answers import ASKING, answered_options, ask
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 
 
@@ -18,8 +19,9 @@ from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Judge a new key of the partner, before it is put into the secret.",
 )
+@answered_options
 @operator
-def command(session: Session, candidate: Path | None) -> int:
+def command(session: Session, candidate: Path | None, here: bool, wait: int) -> int:
     """Look at the partner's key, our signing key, and, by logging in, at the SSH keys and the pinned host keys.
 
     Says how long each lasts and what it can, and what the servers offer. A service or a server that does not answer
@@ -33,12 +35,16 @@ def command(session: Session, candidate: Path | None) -> int:
       python -m pipeline keys
       python -m pipeline keys --try partner-2027.asc
     """
-    from pipeline.keys import look_at_keys, try_partner_key
+    from pipeline.keys import KeyState, look_at_keys, try_partner_key
 
     if candidate is not None:
         states = [try_partner_key(candidate.read_bytes(), candidate.name, session.run())]
-    else:
+    elif here:
+        session.announce("looking at keys here")
         states = look_at_keys(session.run())
+    else:
+        session.needed = ASKING
+        states = ask(session, session.question("keys", None, None, ()), list[KeyState], wait)
     if session.as_json:
         session.write([dataclasses.asdict(state) for state in states])
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.answers import ASKING
 from pipeline.cli.session import ATTENTION, OK, Session, operator, window_options
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def command(
     """
     if start is None:
         raise click.UsageError("Name the window: --start, and --end for more than an hour.")
+    session.needed = ASKING
     request = session.request("deliver", start, end, datasets, resend=resend, revise=revise)
+    session.announce("looking at what is there")
     run = session.run()
     planned = _planned(request, run)
     if not session.as_json:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,17 +49,25 @@ _MENDED_BY_CALLER: Final = (MessageRejected, SettingsInvalid, ContractInvalid)
 class Session:
     """One run of a command: where it writes, and the cloud that the environment names, connected on first use."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, env_file: Path | None = None) -> None:
         self.as_json = as_json
+        self.env_file = env_file
+        self.needed: Collection[str] | None = None
+        """The fields of Settings that the command uses; None: all. To be set before the first use of `deployment`."""
         self.id = f"command-{uuid.uuid4().hex[:12]}"
 
     @functools.cached_property
     def deployment(self) -> Deployment:
         """Raises SettingsInvalid, ContractInvalid with everything that is wrong."""
+        from dotenv import dotenv_values
+
         from pipeline import settings
         from pipeline.run import Deployment
 
-        return Deployment(settings.from_environment())
+        # The file that was named wins over what is left in the shell, perhaps of another deployment.
+        written = dotenv_values(self.env_file, interpolate=False) if self.env_file else {}
+        given = {**os.environ, **{name: value for name, value in written.items() if value is not None}}
+        return Deployment(settings.from_environment(given, needed=self.needed))
 
     @functools.cached_property
     def console(self) -> Console:
@@ -83,22 +92,44 @@ class Session:
         deployment = self.deployment
         return Run(deployment, Budget.of(deployment.settings.time_budget_seconds), observe=observe or unobserved)
 
+    def announce(self, doing: str) -> None:
+        """Say on stderr which project and partner the command acts on, before it does."""
+        settings = self.deployment.settings
+        partner = f"{settings.sftp_user}@{settings.sftp_host}" if settings.sftp_host else "(SFTP_HOST is not set)"
+        click.echo(f"Project {settings.google_cloud_project}, partner {partner}: {doing}.", err=True)
+
     def request(
         self, action: Action, start: str | None, end: str | None, datasets: tuple[str, ...], **flags: bool
     ) -> Request:
         """The request that a message with these words would make; read by the same rules. Raises MessageRejected."""
-        from pipeline import messages
+        return self._read(self._content(action, start, end, datasets, **flags))
 
-        payload: dict[str, object] = {"action": action, **{name: True for name, flag in flags.items() if flag}}
+    def question(
+        self, action: Action, start: str | None, end: str | None, datasets: tuple[str, ...], **flags: bool
+    ) -> bytes:
+        """The message with these words that asks for an answer, under this session's id. Raises MessageRejected."""
+        content = self._content(action, start, end, datasets, cause=self.id, answer=True, **flags)
+        self._read(content)
+        return content
+
+    def _content(
+        self, action: Action, start: str | None, end: str | None, datasets: tuple[str, ...], **more: str | bool
+    ) -> bytes:
+        payload: dict[str, object] = {"action": action, **{name: value for name, value in more.items() if value}}
         if start is not None:
             payload["window"] = {"start": start, "end": end if end is not None else _an_hour_after(start)}
         elif end is not None:
             raise click.UsageError("--end needs --start.")
         if datasets:
             payload["datasets"] = list(datasets)
+        return json.dumps(payload).encode()
+
+    def _read(self, content: bytes) -> Request:
+        from pipeline import messages
+
         now = datetime.now(UTC)
         return messages.read(
-            json.dumps(payload).encode(),
+            content,
             message_id=self.id,
             published=now,
             now=now,
@@ -142,11 +173,19 @@ def operator(function: Callable[..., int]) -> Callable[..., None]:
     """Make a function of a Session and options a command's callback: it gives the exit code, errors are said."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of text.")
+    @click.option(
+        "--env-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Settings, as `terraform output -raw operator_env` prints them; they win over the environment.",
+    )
     @click.option("--log", "log_to", metavar="FILE|-", help="Write the structured events to FILE, or to stderr with -.")
     @click.pass_context
     @functools.wraps(function)
-    def callback(context: click.Context, /, *, as_json: bool, log_to: str | None, **options: Any) -> None:
-        session = Session(as_json=as_json)
+    def callback(
+        context: click.Context, /, *, as_json: bool, env_file: Path | None, log_to: str | None, **options: Any
+    ) -> None:
+        session = Session(as_json=as_json, env_file=env_file)
         try:
             with _events(log_to), log.bound(message_id=session.id):
                 code = function(session, **options)

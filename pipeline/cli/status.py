@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from pipeline.cli.answers import READING
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
 from pipeline.states import STATES, Colour
 
@@ -46,6 +47,8 @@ def command(session: Session, dataset: str | None, hour: str | None, hours: int,
       python -m pipeline status --html status.html
       python -m pipeline status payments 2026-11-23T13:00:00Z
     """
+    if html is None:
+        session.needed = READING
     if dataset is None:
         return _grid(session, hours, html)
     if hour is None or html is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from pipeline import VERSION
 from pipeline.clients.counts import PartCount
@@ -192,3 +192,21 @@ class Returned(Record):
     revision: int | None
     outcome: Outcome = "collected"
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The error that ended an action: its code, what it says, and whether the message is tried again."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+class Answer(Record):
+    """What an action found, for whoever asked: the action's own result as JSON, or the error that ended it."""
+
+    action: str
+    cause: str
+    result: JsonValue = None
+    failure: Failure | None = None

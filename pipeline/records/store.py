@@ -18,6 +18,7 @@ from pipeline.errors import ArchiveUnavailable, RecordDamaged
 from pipeline.records.envelope import parsed, written
 from pipeline.records.returns import ReturnsFolder, returns_folder
 from pipeline.records.schema import (
+    Answer,
     Certificate,
     Delivered,
     Plan,
@@ -31,6 +32,7 @@ from pipeline.window import Delivery, Slot, Window
 DELIVERIES: Final = "deliveries"
 CONTRACTS: Final = "contracts"
 STATUS: Final = "status"
+ANSWERS: Final = "answers"
 KINDS: Final[dict[str, type[Record]]] = {
     kind.__name__.lower(): kind for kind in (Plan, Refused, Sealed, Sending, Delivered, Certificate)
 }
@@ -284,6 +286,16 @@ class Records:
         path = f"{STATUS}/{hour:%Y/%m/%d/%H%M}.html"
         return path if self._bucket.create(path, html.encode(), "text/html; charset=utf-8") else None
 
+    def answer(self, cause: str) -> Answer | None:
+        """What was found for a cause; None as long as nothing is. Raises ArchiveUnavailable, RecordDamaged."""
+        path = _answer_path(cause)
+        content = self._bucket.read(path)
+        return None if content is None else parsed(content, Answer, path)
+
+    def add_answer(self, record: Answer) -> None:
+        """Record what was found for a cause; nothing where another delivery of the message has answered."""
+        self._bucket.create(_answer_path(record.cause), written(record))
+
 
 def _bare(path: str, prefix: str) -> str:
     return path.removeprefix(prefix).removesuffix(".json")
@@ -295,3 +307,7 @@ def _kind(name: str) -> str:
 
 def _contract_path(dataset: str, version: str) -> str:
     return f"{CONTRACTS}/{dataset}/{version}.yaml"
+
+
+def _answer_path(cause: str) -> str:
+    return f"{ANSWERS}/{cause}.json"

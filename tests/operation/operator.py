@@ -22,6 +22,12 @@ from pipeline.__main__ import main
 from pipeline.window import Window, rfc3339
 
 PATIENCE: Final = 60.0
+HERE: Final = {
+    **dict.fromkeys(("certify", "collect", "keys", "verify-setup"), ("--here",)),
+    "deliver": ("--here", "--yes"),
+}
+"""Options that have a command run in the test's process, with the settings that the test gives it."""
+
 OUTAGE: Final = 6
 """Hours without a message in the test of an outage; the function looks back a little further, to no other test."""
 
@@ -39,6 +45,10 @@ class Operator:
     taken: int = 0
 
     def run(self, *words: str, typed: str | None = None, **settings: str) -> Result:
+        """As `type`, in this process and without a question where the command leaves the choice."""
+        return self.type(*words, *HERE.get(words[0], ()), typed=typed, **settings)
+
+    def type(self, *words: str, typed: str | None = None, **settings: str) -> Result:
         """Type `python -m pipeline WORDS`; its exit code, stdout and stderr. Anything but an exit is raised."""
         environment = {**self.deployment.environment(), **settings}
         result = CliRunner().invoke(main, list(words), input=typed, env=environment, catch_exceptions=False)

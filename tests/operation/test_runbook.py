@@ -79,7 +79,7 @@ def test_every_command_runs_as_it_stands(operator: Operator, desk: Path) -> None
                 assert gcloud(operator.deployment, words, desk) or "pull" in words
             else:
                 assert (program, *words[:2]) == ("python", "-m", "pipeline")
-                result = operator.run(*words[2:], LOOK_BACK_HOURS=str(OUTAGE))
+                result = operator.type(*words[2:], LOOK_BACK_HOURS=str(OUTAGE))
                 assert result.exit_code in (0, 1), f"{command}: {result.output}"
             done += 1
     assert done == TEXT.count("\n$ ")
