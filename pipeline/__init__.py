@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from pipeline.memory import keep_flat
+from pipeline.streams.memory import keep_flat
 
 keep_flat()
 

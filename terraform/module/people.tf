@@ -5,10 +5,11 @@ locals {
   operators = setunion(var.people.operators, var.people.responders)
 }
 
-# The function's log, dashboards and incidents. The log holds counts and names of files, never rows or keys.
+# The function's log, dashboards and incidents, and the right to have Google's clients count calls against this project.
+# The log holds counts and names of files, never rows or keys.
 resource "google_project_iam_member" "watching_by_operators" {
   for_each = {
-    for pair in setproduct(["roles/logging.viewer", "roles/monitoring.viewer"], local.operators) : join(" ", pair) => { role = pair[0], member = pair[1] }
+    for pair in setproduct(["roles/logging.viewer", "roles/monitoring.viewer", "roles/serviceusage.serviceUsageConsumer"], local.operators) : join(" ", pair) => { role = pair[0], member = pair[1] }
   }
 
   project = var.project

@@ -19,6 +19,7 @@ from pipeline.settings import Settings, from_environment
 from .offline import Deployment, Resource
 
 MODULE: Final = Path(__file__).parents[2] / "terraform" / "module"
+RUNBOOK: Final = (MODULE.parents[1] / "RUNBOOK.md").read_text(encoding="utf-8")
 README: Final = (MODULE.parent / "README.md").read_text(encoding="utf-8")
 
 PLACES: Final = {
@@ -78,6 +79,12 @@ def test_the_roles_are_those_of_the_readme_and_no_others(everything: Deployment)
     assert set(rows) == granted - inherited
 
 
+def test_the_runbook_asks_of_nobody_what_they_are_not_granted(everything: Deployment) -> None:
+    rows = re.findall(r"^\| `[a-z -]+` \| (\w+) \| `(roles/[\w.]+)` \| (\w+) \|$", RUNBOOK, re.M)
+    assert len(rows) > 10
+    assert set(rows) <= _grants(everything)
+
+
 def test_whoever_responds_may_do_what_operators_may(everything: Deployment) -> None:
     granted = _grants(everything)
     operators = {(role, place) for who, role, place in granted if who == "operators"}
@@ -92,7 +99,12 @@ def test_grants_are_single_members_so_that_others_keep_theirs(deployment: Deploy
 
 def test_on_the_project_stand_only_roles_that_show_no_data(deployment: Deployment) -> None:
     wide = {(_who(found.values["member"]), found.values["role"]) for found in _unconditional(deployment)}
-    people = {"roles/logging.viewer", "roles/monitoring.viewer", "roles/logging.privateLogViewer"}
+    people = {
+        "roles/logging.viewer",
+        "roles/logging.privateLogViewer",
+        "roles/monitoring.viewer",
+        "roles/serviceusage.serviceUsageConsumer",
+    }
     assert {(who, role) for who, role in wide if role not in people} == {
         ("function", "roles/bigquery.jobUser"),
         ("function", "roles/bigquery.readSessionUser"),
