@@ -17,6 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from google._upb._message import SetAllowOversizeProtos
+
+# The tree of a statement with many columns is nested deeper than the 100 levels that are read otherwise.
+SetAllowOversizeProtos(True)
+
 PREFIX = "ZetaSqlLocalService_"
 POINTER_BYTES = 4
 
