@@ -24,6 +24,14 @@ def test_a_timeout_is_bounded_by_what_is_left_and_by_what_is_asked_for() -> None
     assert budget.left(3600) <= 60
 
 
+def test_a_service_may_be_silent_for_as_long_as_there_is_patience_and_be_asked_twice() -> None:
+    budget = Budget.of(60, patience=10)
+    assert (budget.waiting(), budget.one_try(30), budget.one_try(3)) == (10, 5, 3)
+    patient = Budget.of(60)
+    assert 59 < patient.waiting() <= 60
+    assert patient.one_try(90) == 30
+
+
 def test_a_budget_that_is_over_raises_and_names_its_length() -> None:
     with pytest.raises(OutOfTime, match="The time budget of 9 s is over"):
         OVER.left()

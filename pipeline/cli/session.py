@@ -34,6 +34,9 @@ USAGE: Final = 2
 RETRYABLE: Final = 3
 PERMANENT: Final = 4
 
+PATIENCE: Final = 30.0
+"""Seconds after which a person at a terminal hears that a service does not answer."""
+
 EXIT_CODES: Final = """\b
 Exit codes:
   0  done, and nothing needs attention
@@ -90,7 +93,8 @@ class Session:
         from pipeline.streams.progress import unobserved
 
         deployment = self.deployment
-        return Run(deployment, Budget.of(deployment.settings.time_budget_seconds), observe=observe or unobserved)
+        budget = Budget.of(deployment.settings.time_budget_seconds, patience=PATIENCE)
+        return Run(deployment, budget, observe=observe or unobserved)
 
     def announce(self, doing: str) -> None:
         """Say on stderr which project and partner the command acts on, before it does."""

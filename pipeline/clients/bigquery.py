@@ -31,7 +31,7 @@ from requests.adapters import HTTPAdapter
 from pipeline.budget import Budget
 from pipeline.clients import queries, refusals
 from pipeline.clients.counts import HourCount, PartCount, Readiness, plain
-from pipeline.clients.deadline import bounded_session
+from pipeline.clients.deadline import NO_ANSWER, asking, bounded_session, silence
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
@@ -203,10 +203,10 @@ class Source:
                 self._client.query_and_wait(
                     sql,
                     job_config=self._config(parameters, dataset, purpose),
-                    api_timeout=self._budget.left(CALL_SECONDS),
+                    api_timeout=self._budget.one_try(CALL_SECONDS),
                     wait_timeout=self._budget.left(),
-                    retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
-                    job_retry=DEFAULT_JOB_RETRY.with_timeout(self._budget.left()),
+                    retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
+                    job_retry=DEFAULT_JOB_RETRY.with_timeout(self._budget.waiting()),
                 )
             )
 
@@ -216,13 +216,15 @@ class Source:
                 sql,
                 job_config=self._config(parameters, dataset, purpose),
                 job_id_prefix=f"pspp-{purpose}-",
-                timeout=self._budget.left(CALL_SECONDS),
-                retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
+                timeout=self._budget.one_try(CALL_SECONDS),
+                retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
                 job_retry=None,
             )
             try:
                 job.result(
-                    timeout=self._budget.left(), retry=DEFAULT_RETRY.with_timeout(self._budget.left()), job_retry=None
+                    timeout=self._budget.left(),
+                    retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
+                    job_retry=None,
                 )
             except BaseException:
                 self._cancel(job)
@@ -239,8 +241,7 @@ class Source:
                     ),
                 ),
                 max_stream_count=1,
-                timeout=self._budget.left(CALL_SECONDS),
-                retry=_while_unavailable(self._budget),
+                **asking(self._budget, CALL_SECONDS),
             )
             schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
             for stream in session.streams:
@@ -272,13 +273,15 @@ class Source:
             ) from None
         except (api.GoogleAPICallError, api.RetryError) as error:
             answer = error.cause if isinstance(error, api.RetryError) and error.cause else error
+            if not isinstance(answer, api.GoogleAPICallError) or isinstance(answer, NO_ANSWER):
+                raise SourceUnavailable(f"BigQuery {silence(error, self._budget)} for {purpose}.") from None
             reason = ((getattr(answer, "errors", None) or [{}])[0] or {}).get("reason", "")
             forbidden, wrong = isinstance(answer, api.Forbidden), isinstance(answer, api.BadRequest)
             raise SourceUnavailable(
                 refusals.sentence(answer, reason, forbidden=forbidden, wrong=wrong, purpose=purpose, table=table)
             ) from None
         except (grpc.RpcError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
-            raise SourceUnavailable(f"BigQuery cannot be reached for {purpose}: {type(error).__name__}.") from None
+            raise SourceUnavailable(f"BigQuery {silence(error, self._budget)} for {purpose}.") from None
 
     def _cancel(self, job: bigquery.QueryJob) -> None:
         try:
@@ -289,7 +292,7 @@ class Source:
 
 def _while_unavailable(budget: Budget) -> Retry:
     """Ask again while the service is unavailable and there is time; the default would repeat an overrun deadline."""
-    return Retry(if_exception_type(api.ServiceUnavailable), maximum=5.0, timeout=budget.left())
+    return Retry(if_exception_type(api.ServiceUnavailable), maximum=5.0, timeout=budget.waiting())
 
 
 def _bounds(window: Window) -> Parameters:

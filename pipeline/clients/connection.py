@@ -7,13 +7,16 @@ its own, within the budget of the run; asyncssh's errors become ours here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+import errno
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import asyncssh
 
+from pipeline.budget import Budget
 from pipeline.clients import ssh
 from pipeline.clients.material import cleaned
 from pipeline.clients.ssh import HostKey, Offer, Protection, Server
@@ -32,6 +35,16 @@ FAILURES: Final = (TimeoutError, asyncssh.Error, OSError)
 """Whatever a request may raise; for cleaning up, where nothing more can be done about it."""
 
 CONNECT_SECONDS: Final = 30.0
+"""Longest time of one try to connect and log in."""
+
+FIRST_CONNECTION_SECONDS: Final = 150.0
+"""How long a server that does not answer is tried again: behind Direct VPC egress and NAT a new instance may wait "a
+minute or more" for its first connection (Cloud Run documentation, "Direct VPC with a VPC network", limitations)."""
+
+PAUSE_SECONDS: Final = 1.0
+
+UNREACHED: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ETIMEDOUT})
+
 CLEANUP_SECONDS: Final = 5.0
 """How long a server that failed us may take to close files and the connection."""
 
@@ -126,8 +139,9 @@ async def _logged_in(server: Server) -> AsyncIterator[asyncssh.SSHClientConnecti
         ) from None
     trusted = ssh.pinned(server.host_keys)
     check = _HostKeyCheck(server, trusted)
-    try:
-        connection = await asyncssh.connect(
+
+    async def once() -> asyncssh.SSHClientConnection:
+        return await asyncssh.connect(
             server.host,
             server.port,
             client_factory=lambda: check,
@@ -143,11 +157,14 @@ async def _logged_in(server: Server) -> AsyncIterator[asyncssh.SSHClientConnecti
             signature_algs=ssh.SIGNATURES,
             server_host_key_algs=ssh.signatures_for(trusted),
             compression_algs=None,
-            connect_timeout=server.budget.left(CONNECT_SECONDS),
-            login_timeout=server.budget.left(CONNECT_SECONDS),
+            connect_timeout=server.budget.one_try(CONNECT_SECONDS),
+            login_timeout=server.budget.one_try(CONNECT_SECONDS),
             keepalive_interval=15,
             keepalive_count_max=3,
         )
+
+    try:
+        connection = await _answered(once, server.budget)
     except asyncssh.HostKeyNotVerifiable:
         raise check.refusal() from None
     try:
@@ -162,6 +179,25 @@ async def _logged_in(server: Server) -> AsyncIterator[asyncssh.SSHClientConnecti
     finally:
         with suppress(TimeoutError):
             await asyncio.wait_for(connection.wait_closed(), CLEANUP_SECONDS)
+
+
+async def _answered(once: Callable[[], Awaitable[T]], budget: Budget) -> T:
+    """What a try to connect gives, repeated while nobody answers; whatever a server or its host says is final."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + budget.waiting(FIRST_CONNECTION_SECONDS)
+    while True:
+        try:
+            return await once()
+        except OSError as error:
+            if not _is_silence(error) or loop.time() + PAUSE_SECONDS >= end:
+                raise
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _is_silence(error: OSError) -> bool:
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_AGAIN
+    return isinstance(error, TimeoutError) or error.errno in UNREACHED
 
 
 class _HostKeyCheck(asyncssh.SSHClient):

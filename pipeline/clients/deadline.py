@@ -1,19 +1,70 @@
-"""HTTP within the budget: no request is begun when time is over, and none may outlast it.
+"""Requests within the budget: none is begun when time is over, none outlasts it, and only an answer is final.
 
-Google's clients retry by themselves and raise some timeouts that they are given; the one place that all their requests
-pass is the transport adapter of the session.
+Google's REST clients retry by themselves and raise some timeouts that they are given; the one place that all their
+requests pass is the transport adapter of the session. Of the gRPC clients each try gets a time of its own, since a
+request on a connection that is dead would else use up all of it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final
 
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import AuthorizedSession
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from pipeline.budget import Budget
+
+GRPC_SECONDS: Final = 30.0
+"""Longest time of one try of a small gRPC request."""
+
+NO_ANSWER: Final = (
+    api.ServiceUnavailable,
+    api.DeadlineExceeded,
+    api.InternalServerError,
+    api.Unknown,
+    api.Aborted,
+    api.Cancelled,
+    api.TooManyRequests,
+)
+"""What a gRPC client raises where the service has not said anything about what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class EachTry:
+    """A timeout of api_core's kind: gives every try of a call what is left, at most `most` seconds."""
+
+    budget: Budget
+    most: float = GRPC_SECONDS
+
+    def __call__(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The call with a timeout. It raises OutOfTime instead of beginning too late."""
+
+        @wraps(call)
+        def bounded(*arguments: Any, **options: Any) -> Any:
+            return call(*arguments, **{**options, "timeout": self.budget.one_try(self.most)})
+
+        return bounded
+
+
+def asking(budget: Budget, most: float = GRPC_SECONDS) -> dict[str, Any]:
+    """Timeout and retry of a gRPC call that may be repeated: asked again until there is an answer. Raises OutOfTime."""
+    retry = Retry(if_exception_type(*NO_ANSWER), initial=0.2, maximum=5.0, timeout=budget.waiting())
+    return {"timeout": EachTry(budget, most), "retry": retry}
+
+
+def silence(error: Exception, budget: Budget) -> str:
+    """What is to be said of a service that was asked until there was no time, or no patience, to ask again."""
+    cause = getattr(error, "cause", None) or error
+    if isinstance(error, api.RetryError):
+        return f"did not answer for {min(budget.patience, budget.seconds):.0f} s ({type(cause).__name__})"
+    return f"did not answer ({type(cause).__name__})"
 
 
 class BoundedAdapter(BaseAdapter):

@@ -15,6 +15,7 @@ from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.pubsub_v1.types import BatchSettings
 
 from pipeline.budget import Budget
+from pipeline.clients.deadline import asking, silence
 from pipeline.errors import TopicUnavailable
 from pipeline.settings import Settings
 
@@ -49,19 +50,17 @@ class Topics:
             confirmations: list[Future[str]] = []
             for message in messages:
                 confirmations.append(
-                    self._connections.publisher.publish(
-                        path, message, timeout=self._budget.left(), **(attributes or {})
-                    )
+                    self._connections.publisher.publish(path, message, **asking(self._budget), **(attributes or {}))
                 )
             for confirmation in confirmations:
-                confirmation.result(timeout=self._budget.left())
+                confirmation.result(timeout=self._budget.waiting())
         except (api.NotFound, api.PermissionDenied) as error:
             raise TopicUnavailable(
                 f"Pub/Sub refuses to publish to {path} ({type(error).__name__}); the topic must exist and the "
                 "function's account must be a publisher of it."
             ) from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError, FutureTimeout) as error:
-            raise TopicUnavailable(f"Pub/Sub did not confirm a message to {path}: {type(error).__name__}.") from None
+            raise TopicUnavailable(f"Pub/Sub {silence(error, self._budget)} for {path}.") from None
         return len(confirmations)
 
     def may_publish(self, topic: str) -> bool | None:
@@ -72,13 +71,13 @@ class Topics:
         path = self.path(topic)
         question = {"resource": path, "permissions": [PUBLISH]}
         try:
-            answer = self._connections.publisher.test_iam_permissions(request=question, timeout=self._budget.left(30))
+            answer = self._connections.publisher.test_iam_permissions(request=question, **asking(self._budget))
         except api.MethodNotImplemented:
             return None
         except api.NotFound:
             raise TopicUnavailable(f"There is no topic {path}; terraform apply makes it.") from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
-            raise TopicUnavailable(f"Pub/Sub does not answer for {path}: {type(error).__name__}.") from None
+            raise TopicUnavailable(f"Pub/Sub {silence(error, self._budget)} for {path}.") from None
         return PUBLISH in answer.permissions
 
     def path(self, topic: str) -> str:

@@ -13,6 +13,7 @@ from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from pipeline.budget import Budget
+from pipeline.clients.deadline import asking, silence
 from pipeline.errors import CredentialsUnavailable, CredentialsUnreachable
 from pipeline.settings import Settings
 
@@ -65,7 +66,7 @@ class Credentials:
         path = f"projects/{self._project}/secrets/{name}"
         try:
             answer = self._connections.client.access_secret_version(
-                name=f"{path}/versions/latest", timeout=self._budget.left(30), retry=None
+                name=f"{path}/versions/latest", **asking(self._budget)
             )
         except api.NotFound:
             raise CredentialsUnavailable(
@@ -80,7 +81,7 @@ class Credentials:
                 f"Access to {path} is denied; the function's account needs secretAccessor on it."
             ) from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
-            raise CredentialsUnreachable(f"Secret Manager cannot give {path}: {type(error).__name__}.") from None
+            raise CredentialsUnreachable(f"Secret Manager {silence(error, self._budget)} for {path}.") from None
         value = bytes(answer.payload.data)
         if answer.payload.data_crc32c != int.from_bytes(google_crc32c.Checksum(value).digest(), "big"):
             raise CredentialsUnreachable(f"{path} arrived damaged: its checksum differs.")

@@ -27,7 +27,7 @@ from requests import exceptions as http
 from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
-from pipeline.clients.deadline import bounded_session
+from pipeline.clients.deadline import bounded_session, silence
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
 from pipeline.settings import Settings
 from pipeline.streams import background
@@ -238,8 +238,8 @@ class Bucket:
 
     def options(self) -> dict[str, Any]:
         """Timeout and retry of one call: bounded by what is left of the invocation."""
-        left = self._budget.left()
-        return {"timeout": min(CALL_SECONDS, left), "retry": DEFAULT_RETRY.with_timeout(left)}
+        retry = DEFAULT_RETRY.with_timeout(self._budget.waiting())
+        return {"timeout": self._budget.one_try(CALL_SECONDS), "retry": retry}
 
     @contextmanager
     def mapped(self, name: str) -> Iterator[None]:
@@ -258,10 +258,10 @@ class Bucket:
             raise ArchiveUnavailable(f"Cloud Storage answered {error.response.status_code} for {place}.") from None
         except transfer.DataCorruption:
             raise ArchiveUnavailable(f"{place} arrived with another checksum than Cloud Storage announced.") from None
-        except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError) as error:
+        except api.GoogleAPICallError as error:
             raise ArchiveUnavailable(f"Cloud Storage broke off at {place}: {type(error).__name__}.") from None
-        except (http.RequestException, TimeoutError, OSError) as error:
-            raise ArchiveUnavailable(f"Cloud Storage cannot be reached for {place}: {type(error).__name__}.") from None
+        except (api.RetryError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
+            raise ArchiveUnavailable(f"Cloud Storage {silence(error, self._budget)} for {place}.") from None
 
     def _bucket_exists(self, error: api.NotFound) -> None:
         if "bucket" in str(error).lower() and "object" not in str(error).lower():
@@ -273,7 +273,13 @@ class Connections:
 
     def __init__(self, settings: Settings) -> None:
         local = {"credentials": AnonymousCredentials()} if settings.storage_emulator_host else {}
-        self._process = storage.Client(settings.google_cloud_project, **local)
+        try:
+            self._process = storage.Client(settings.google_cloud_project, **local)
+        except auth.GoogleAuthError as error:
+            raise ArchiveUnavailable(
+                f"There are no credentials for Cloud Storage ({type(error).__name__}); on a terminal: "
+                "gcloud auth application-default login."
+            ) from None
         self._pool = HTTPAdapter()
 
     def within(self, budget: Budget) -> storage.Client:
