@@ -31,7 +31,7 @@ from requests.adapters import HTTPAdapter
 from pipeline.budget import Budget
 from pipeline.clients import queries, refusals
 from pipeline.clients.counts import HourCount, PartCount, Readiness, plain
-from pipeline.clients.deadline import NO_ANSWER, asking, bounded_session, silence
+from pipeline.clients.deadline import asking, bounded_session, silence
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
@@ -273,7 +273,7 @@ class Source:
             ) from None
         except (api.GoogleAPICallError, api.RetryError) as error:
             answer = error.cause if isinstance(error, api.RetryError) and error.cause else error
-            if not isinstance(answer, api.GoogleAPICallError) or isinstance(answer, NO_ANSWER):
+            if not isinstance(answer, api.GoogleAPICallError) or isinstance(answer, api.ServiceUnavailable):
                 raise SourceUnavailable(f"BigQuery {silence(error, self._budget)} for {purpose}.") from None
             reason = ((getattr(answer, "errors", None) or [{}])[0] or {}).get("reason", "")
             forbidden, wrong = isinstance(answer, api.Forbidden), isinstance(answer, api.BadRequest)
