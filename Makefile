@@ -8,7 +8,7 @@ WORKERS ?= 2
 APART = tests/faults tests/chaos tests/deployed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test test-faults test-deployed test-runtime check docs bench chaos clean
+.PHONY: help setup packages demo up test test-faults test-deployed test-runtime check docs smoke bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ check: setup ## linting, strict types, rules of imports
 
 docs: setup ## the tables of docs/reference.md, from the code
 	$(RUN) -m tests.docs
+
+smoke: setup ## every kind of call once against a real project (PROJECT=... DATASET=...), beside the local cloud's answers
+	$(RUN) -m tests.smoke $(PROJECT) $(DATASET) $(SMOKE)
 
 chaos: setup ## many hours with kills, drops and duplicates; then an audit
 	$(RUN) -m tests.chaos

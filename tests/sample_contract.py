@@ -120,7 +120,7 @@ def table(window: Window, count: int, *, internal: int = 0) -> pl.DataFrame:
             "rate": Decimal(number) + Decimal("1e-18"),
             "booked": window.start.date(),
             "cleared": (None, True, False)[number % 3],
-            "details": None if number % 4 == 0 else f'{{"n": {number}}}',
+            "details": None if number % 4 == 0 else f'{{"n":{number}}}',
             "touched": window.start,
             "is_internal": number >= count - internal,
         }

@@ -9,7 +9,8 @@ Where it differs from the real service:
 
 - BIGNUMERIC has 20 digits before the point and 18 after it. A value beyond that is refused. NUMERIC is exact.
 - FARM_FINGERPRINT and everything built on it gives other numbers, as deterministic as Google's.
-- AVG of a NUMERIC, and a quotient of two, are FLOAT64.
+- AVG of a NUMERIC, and a quotient of two, are FLOAT64; SIGN is INT64. FLOAT64 from 10^15 to 10^17 is written
+  without an exponent.
 - No STRUCT, GEOGRAPHY, INTERVAL or RANGE columns, no routines, no legacy SQL, no copy or extract jobs, no loads from
   Cloud Storage, no transactions of several statements, no ALTER TABLE beyond ADD COLUMN and SET OPTIONS.
 - A JSON number too long for a double is refused by load jobs into NUMERIC: send a string.

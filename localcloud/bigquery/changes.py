@@ -80,6 +80,8 @@ def store(value: str, field: Field) -> str:
     """The expression that stores `value` in the column: BigQuery's rounding and limits, errors in place of loss."""
     if field.mode == "REPEATED":
         return f"COALESCE(CAST({value} AS {field.duckdb}), [])"
+    if field.type == "JSON":
+        return f"CAST(bq_json_text(CAST({value} AS VARCHAR)) AS JSON)"
     if field.type == "BIGNUMERIC":
         return f"bq_bignumeric({value})"
     if field.type == "NUMERIC" and field.precision is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlglot import ErrorLevel, exp, parse, tokenize
@@ -12,6 +13,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from .errors import invalid_query, not_served
 from .fields import BIGNUMERIC_SCALE, MAX_DIGITS, NUMERIC_SCALE
+from .functions import WHITE_SPACE
 from .macros import form
 
 DIGESTS = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA1Digest, exp.SHA2, exp.SHA2Digest, exp.FarmFingerprint)
@@ -140,6 +142,39 @@ def _difference(generator: DuckDBGenerator, node: exp.TimestampDiff) -> str:
     return f"date_sub('{node.text('unit')}', {generator.sql(node, 'expression')}, {generator.sql(node, 'this')})"
 
 
+def _trim(generator: DuckDBGenerator, node: exp.Trim) -> str:
+    """TRIM without a second argument takes all white space of Unicode away, not blanks alone."""
+    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(node.text("position").upper(), "trim")
+    signs = generator.sql(node, "expression") or f"'{WHITE_SPACE}'"
+    return f"{name}({generator.sql(node, 'this')}, {signs})"
+
+
+def _case(own: str, full: str) -> Callable[[DuckDBGenerator, exp.Func], str]:
+    """UPPER or LOWER: DuckDB's for ASCII, and all of Unicode's special cases else."""
+
+    def written(generator: DuckDBGenerator, node: exp.Func) -> str:
+        value = generator.sql(node, "this")
+        return f"CASE WHEN strlen({value}) = length({value}) THEN {own}({value}) ELSE {full}({value}) END"
+
+    return written
+
+
+def _parse_json(generator: DuckDBGenerator, node: exp.ParseJSON) -> str:
+    return f"CAST(bq_json_text({generator.sql(node, 'this')}) AS JSON)"
+
+
+def _json_value(generator: DuckDBGenerator, node: exp.JSONExtractScalar) -> str:
+    """Null where the path leads to an object or an array."""
+    value, path = generator.sql(node, "this"), generator.sql(node, "expression")
+    whole = f"json_type(json_extract({value}, {path})) IN ('OBJECT', 'ARRAY')"
+    return f"CASE WHEN {whole} THEN NULL ELSE json_extract_string({value}, {path}) END"
+
+
+def _count_if(generator: DuckDBGenerator, node: exp.CountIf) -> str:
+    """0 where nothing is true, even where all is null."""
+    return f"count(CASE WHEN {generator.sql(node, 'this')} THEN 1 END)"
+
+
 def _divide(generator: DuckDBGenerator, node: exp.Div) -> str:
     left, right = generator.sql(node, "this"), generator.sql(node, "expression")
     return f"{left} / {right}" if node.args.get("safe") else f"bq_divide({left}, {right})"
@@ -158,11 +193,14 @@ class Local(DuckDB):
             exp.UnixToTime: _unix,
             exp.TimestampDiff: _difference,
             exp.Div: _divide,
+            exp.Trim: _trim,
+            exp.Upper: _case("upper", "bq_upper"),
+            exp.Lower: _case("lower", "bq_lower"),
+            exp.ParseJSON: _parse_json,
+            exp.CountIf: _count_if,
             exp.FarmFingerprint: _fingerprint,
             exp.ByteLength: _byte_length,
-            exp.JSONExtractScalar: lambda self, node: (
-                f"json_extract_string({self.sql(node, 'this')}, {self.sql(node, 'expression')})"
-            ),
+            exp.JSONExtractScalar: _json_value,
         }
 
         def strtotime_sql(self, expression: exp.StrToTime) -> str:

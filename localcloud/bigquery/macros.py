@@ -10,6 +10,9 @@ from .fields import BIGNUMERIC_SCALE, SCALARS
 
 _TEXT = "CAST({x} AS VARCHAR)"
 _TRIMMED = f"regexp_replace({_TEXT}, '\\.?0+$', '')"
+# Fractions of a second in groups of three digits.
+_PADDED = f"regexp_replace({_TEXT}, '\\.(\\d+)', '.\\100')"
+_CLOCK = f"regexp_replace({_PADDED}, '\\.(\\d{{{{6}}}}|\\d{{{{3}}}})\\d*', '.\\1')"
 _QUOTED = f"('\"' || {_TEXT} || '\"')"  # not concat, which takes null for an empty text
 
 # CAST(x AS STRING): no trailing zeros in a decimal, no point in a whole float, BYTES must be UTF-8.
@@ -18,20 +21,41 @@ TEXT = dict.fromkeys(SCALARS, _TEXT) | {
     "BIGNUMERIC": _TRIMMED,
     "FLOAT64": f"regexp_replace({_TEXT}, '\\.0$', '')",
     "BYTES": "decode({x})",
+    **dict.fromkeys(("TIMESTAMP", "DATETIME", "TIME"), _CLOCK),
 }
+_EXACT = 2**53  # beyond it a number is written as a text, for readers that know doubles alone
+
+
+def _number(text: str, *, whole: str = "TRUE") -> str:
+    within = f"{{x}} BETWEEN -{_EXACT} AND {_EXACT} AND {whole}"
+    return f"CASE WHEN {within} THEN {text} ELSE '\"' || {text} || '\"' END"
+
+
+# DuckDB writes some control characters and line ends otherwise.
+_STRING = (
+    "CASE WHEN regexp_matches({x}, '[\\x00-\\x1f\\x{{2028}}\\x{{2029}}]') "
+    "THEN bq_json_string({x}) ELSE CAST(to_json({x}) AS VARCHAR) END"
+)
 # TO_JSON_STRING of one value:
 # https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#json_encodings
 JSON = TEXT | {
-    "STRING": "CAST(to_json({x}) AS VARCHAR)",
+    "STRING": _STRING,
+    "INT64": _number(_TEXT),
+    "NUMERIC": _number(_TRIMMED, whole="{x} = trunc({x})"),
+    "BIGNUMERIC": _number(_TRIMMED, whole="{x} = trunc({x})"),
     "BYTES": "('\"' || to_base64({x}) || '\"')",
-    "TIMESTAMP": f"('\"' || replace(replace({_TEXT}, ' ', 'T'), '+00', 'Z') || '\"')",
-    "DATETIME": f"('\"' || replace({_TEXT}, ' ', 'T') || '\"')",
+    "TIMESTAMP": f"('\"' || replace(replace({_CLOCK}, ' ', 'T'), '+00', 'Z') || '\"')",
+    "DATETIME": f"('\"' || replace({_CLOCK}, ' ', 'T') || '\"')",
     "DATE": _QUOTED,
-    "TIME": _QUOTED,
+    "TIME": f"('\"' || {_CLOCK} || '\"')",
 }
 # TO_JSON_STRING where only a digest of it is seen: two values differ whenever they differ in JSON, and the slow
 # formats are left out.
-DIGEST = JSON | {"TIMESTAMP": "CAST(epoch_us({x}) AS VARCHAR)", "NUMERIC": _TEXT, "BIGNUMERIC": _TEXT}
+DIGEST = JSON | {
+    "STRING": "CAST(to_json({x}) AS VARCHAR)",
+    "TIMESTAMP": "CAST(epoch_us({x}) AS VARCHAR)",
+    **dict.fromkeys(("INT64", "NUMERIC", "BIGNUMERIC"), _TEXT),
+}
 
 MACRO_NAMES = {"bq_text": TEXT, "bq_json": JSON, "bq_json_digest": DIGEST}
 
@@ -49,10 +73,9 @@ def _typed(name: str) -> str:
     branches = [
         f"WHEN typeof(x) = '{scalar.duckdb}' THEN {MACRO_NAMES[name][kind].format(x=f'TRY_CAST(x AS {scalar.duckdb})')}"
         for kind, scalar in SCALARS.items()
-        if scalar.duckdb in {"BLOB", "DOUBLE", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "DATE", "TIME", "VARCHAR"}
+        if scalar.duckdb not in {"JSON", "BOOLEAN"}
     ]
-    number = MACRO_NAMES[name]["NUMERIC"].format(x="x")
-    branches.append(f"WHEN typeof(x) LIKE 'DECIMAL%' AND typeof(x) NOT LIKE '%,0)' THEN {number}")
+    branches.append(f"WHEN typeof(x) LIKE 'DECIMAL%' AND typeof(x) NOT LIKE '%,0)' THEN {_TRIMMED.format(x='x')}")
     other = "CAST(x AS VARCHAR)"
     if name != "bq_text":
         branches.append("WHEN typeof(x) LIKE '%]' OR typeof(x) LIKE 'STRUCT%' THEN CAST(to_json(x) AS VARCHAR)")

@@ -18,6 +18,7 @@ from typing import Any
 
 import duckdb
 
+from . import functions
 from .catalog import Dataset, DatasetRef, Generation, Snapshot, Table, TableRef
 from .changes import Change, create_physical
 from .clock import Clock
@@ -37,6 +38,7 @@ class Warehouse:
         config["autoload_known_extensions"] = False
         self._connection = duckdb.connect(str(database) if database else ":memory:", config=config)
         self._connection.execute("SET GLOBAL TimeZone = 'UTC'; CREATE SCHEMA IF NOT EXISTS data")
+        functions.register(self._connection)
         for macro in MACROS:
             self._connection.execute(macro)
         self._ledger = Ledger(self._connection)

@@ -94,11 +94,15 @@ def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
 
 
 def moved_on(dataset: Dataset, warehouse: str) -> str:
-    """How many of the keys in @hashes are still in the table, but in a later window or not in the subset any more."""
+    """How many of the keys in @hashes are still in the table, but in a later window or not in the subset any more.
+
+    A filter that is null keeps a row out of the subset as one that is false does, so NOT must not leave it null.
+    """
     change = _quoted(dataset.column(dataset.change).source)
     return (
         f"SELECT COUNT(*) AS row_count FROM `{warehouse}.{dataset.table}` "
-        f"WHERE {change} >= @start AND NOT ({_condition(dataset)}) AND {_hash(_key(dataset))} IN UNNEST(@hashes)"
+        f"WHERE {change} >= @start AND NOT IFNULL({_condition(dataset)}, FALSE) "
+        f"AND {_hash(_key(dataset))} IN UNNEST(@hashes)"
     )
 
 

@@ -205,6 +205,16 @@ def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(
     assert "no_such_column" not in str(caught.value)
 
 
+def test_a_row_whose_filter_became_null_has_left_the_subset(deployment: InProcessDeployment, source: Source) -> None:
+    contract = sample_contract(CONTRACT.replace('"NOT is_internal OR is_internal IS NULL"', "NOT is_internal"))
+    before = source.hashes(contract, THEN, now(source))
+    assert before
+    name = deployment.tables.name
+    deployment.tables.sql(f"UPDATE `{name}.ledger_v2` SET is_internal = NULL WHERE NOT is_internal")
+    assert source.hashes(contract, THEN, now(source)) == {}
+    assert source.moved_on(contract, THEN, before) == len(before)
+
+
 ANSWERS: dict[str, tuple[int, str, str, str]] = {
     "the response is too large": (
         *(403, "responseTooLarge", "Response too large to return. Consider specifying a destination table in your job"),

@@ -141,8 +141,8 @@ def test_to_json_string_is_bigquerys_text(local: Local) -> None:
     sql = "SELECT TO_JSON_STRING(STRUCT(id, name, amount, moment AS t, day, civil, yes, raw)) FROM d.people ORDER BY id"
     first, second, third = (row[0] for row in local.rows(sql))
     assert first == (
-        '{"id":1,"name":"Ann \\"é\\" 𝄞","amount":12345678901234567890123456789.123456789,'
-        '"t":"2026-01-01T00:00:00.123456Z","day":"2026-01-01","civil":"2026-01-01T01:02:03.5","yes":true,"raw":"AAH/"}'
+        '{"id":1,"name":"Ann \\"é\\" 𝄞","amount":"12345678901234567890123456789.123456789",'
+        '"t":"2026-01-01T00:00:00.123456Z","day":"2026-01-01","civil":"2026-01-01T01:02:03.500","yes":true,"raw":"AAH/"}'
     )
     assert second == '{"id":2,"name":null,"amount":null,"t":null,"day":null,"civil":null,"yes":null,"raw":null}'
     assert '"name":"","amount":0,' in third

@@ -194,7 +194,7 @@ def test_a_snapshot_never_changes_while_others_write(local: Local) -> None:
 
 @pytest.mark.parametrize("offset", [dt.timedelta(hours=1), dt.timedelta(days=-8), dt.timedelta(minutes=-10)])
 def test_a_time_in_the_future_or_before_the_table_is_refused(local: Local, offset: dt.timedelta) -> None:
-    with pytest.raises(exceptions.BadRequest, match="Invalid snapshot time"):
+    with pytest.raises(exceptions.BadRequest, match="Invalid time travel timestamp"):
         state(local, now(local) + offset)
 
 
