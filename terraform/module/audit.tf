@@ -47,7 +47,7 @@ locals {
         "protoPayload.serviceName=\"storage.googleapis.com\"",
         "protoPayload.methodName=(\"storage.objects.delete\" OR \"storage.objects.update\" OR \"storage.objects.patch\")",
       ])
-      next = "Versions and deleted objects are kept for a while and can be had back."
+      next = "What was deleted can be had back for a while: `gcloud storage restore`."
     }
   }
 }

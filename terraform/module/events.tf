@@ -5,27 +5,27 @@ locals {
   # `lasting`: for so many seconds without a pause before anybody hears of it, because the function tries again by
   # itself. 0: the first one raises the alert.
   alerts = {
-    "run.failed"         = { severity = "ERROR", lasting = 3600, what = "A message has failed again and again for an hour; it is still being retried." }
-    "run.crashed"        = { severity = "CRITICAL", lasting = 0, what = "A defect of the function stopped a run." }
-    "message.rejected"   = { severity = "ERROR", lasting = 0, what = "A message that can never succeed went to the rejected topic." }
-    "source.late"        = { severity = "WARNING", lasting = 3600, what = "The warehouse has been late with a window for an hour; nothing of it was shared." }
-    "rows.refused"       = { severity = "ERROR", lasting = 0, what = "Rows break the contract; the delivery was refused and nothing was sent." }
-    "archive.damaged"    = { severity = "CRITICAL", lasting = 0, what = "An archived object or a record is not what was written." }
-    "partner.untrusted"  = { severity = "CRITICAL", lasting = 0, what = "The partner's server showed a host key that is not pinned; nothing was sent." }
-    "window.missing"     = { severity = "ERROR", lasting = 0, what = "A window has rows at the source and no delivery; it is republished." }
-    "window.late_rows"   = { severity = "WARNING", lasting = 0, what = "Rows arrived after their window was delivered." }
-    "window.rows_gone"   = { severity = "WARNING", lasting = 0, what = "Rows that were sent are in no window of the source any more." }
-    "window.not_ready"   = { severity = "WARNING", lasting = 0, what = "A window is due to be certified and the warehouse has not finished it." }
-    "window.resent"      = { severity = "WARNING", lasting = 0, what = "A file at the partner differed and is sent again." }
+    "run.failed"              = { severity = "ERROR", lasting = 3600, what = "A message has failed again and again for an hour; it is still being retried." }
+    "run.crashed"             = { severity = "CRITICAL", lasting = 0, what = "A defect of the function stopped a run." }
+    "message.rejected"        = { severity = "ERROR", lasting = 0, what = "A message that can never succeed went to the rejected topic." }
+    "source.late"             = { severity = "WARNING", lasting = 3600, what = "The warehouse has been late with a window for an hour; nothing of it was shared." }
+    "rows.refused"            = { severity = "ERROR", lasting = 0, what = "Rows break the contract; the delivery was refused and nothing was sent." }
+    "archive.damaged"         = { severity = "CRITICAL", lasting = 0, what = "An archived object or a record is not what was written." }
+    "partner.untrusted"       = { severity = "CRITICAL", lasting = 0, what = "The partner's server showed a host key that is not pinned; nothing was sent." }
+    "window.missing"          = { severity = "ERROR", lasting = 0, what = "A window has rows at the source and no delivery; it is republished." }
+    "window.late_rows"        = { severity = "WARNING", lasting = 0, what = "Rows arrived after their window was delivered." }
+    "window.rows_gone"        = { severity = "WARNING", lasting = 0, what = "Rows that were sent are in no window of the source any more." }
+    "window.not_ready"        = { severity = "WARNING", lasting = 0, what = "A window is due to be certified and the warehouse has not finished it." }
+    "window.resent"           = { severity = "WARNING", lasting = 0, what = "A file at the partner differed and is sent again." }
     "window.partner_mismatch" = { severity = "ERROR", lasting = 0, what = "The partner holds a file of another size than was sent; it is sent again." }
-    "window.mismatch"    = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
-    "window.republished" = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
-    "ledger.failed"      = { severity = "ERROR", lasting = 0, what = "The ledger of records could not be extended; the next certify makes up for it." }
-    "returns.error"      = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
-    "returns.failed"     = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected or opened." }
-    "key.expiring"       = { severity = "WARNING", lasting = 0, what = "A key expires soon." }
-    "key.unusable"       = { severity = "CRITICAL", lasting = 0, what = "A key is expired, revoked or cannot do its work." }
-    "hostkey.changed"    = { severity = "CRITICAL", lasting = 0, what = "A pinned host key is not what the server shows." }
+    "window.mismatch"         = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
+    "window.republished"      = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
+    "ledger.failed"           = { severity = "ERROR", lasting = 0, what = "The ledger of records could not be extended; the next certify makes up for it." }
+    "returns.error"           = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
+    "returns.failed"          = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected or opened." }
+    "key.expiring"            = { severity = "WARNING", lasting = 0, what = "A key expires soon." }
+    "key.unusable"            = { severity = "CRITICAL", lasting = 0, what = "A key is expired, revoked or cannot do its work." }
+    "hostkey.changed"         = { severity = "CRITICAL", lasting = 0, what = "A pinned host key is not what the server shows." }
   }
 
   # Counted for the absence alert and the dashboard.

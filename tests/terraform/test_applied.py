@@ -335,5 +335,4 @@ def test_buckets_are_closed_to_the_public_and_survive(deployment: Deployment) ->
         values = deployment.one("google_storage_bucket", name)
         assert values["force_destroy"] is False
         assert values["soft_delete_policy"][0]["retention_duration_seconds"] >= 30 * 86400
-    assert deployment.one("google_storage_bucket", "archive")["retention_policy"]
-    assert deployment.one("google_storage_bucket", "records")["versioning"][0]["enabled"] is True
+        assert int(values["retention_policy"][0]["retention_period"]) >= 365 * 86400
