@@ -82,7 +82,7 @@ def open_files(deployment: LocalDeployment, window: Window) -> dict[str, Opened]
 
 
 def _opened(deployment: LocalDeployment, home: Path, dataset: Dataset, file: Path, window: Window) -> Opened:
-    folder = f"{dataset.name}/{window.start:%Y/%m/%d/%H%M}/r1/"
+    folder = f"{dataset.series}/{window.start:%Y/%m/%d/%H%M}/r1/"
     try:
         content = decrypt(home, file, deployment.cloud.signing_key.fingerprint)
     except ValueError as error:

@@ -219,7 +219,7 @@ class _Collector:
     def _about(self, name: str) -> _About | None:
         for dataset in self._run.contracts.every():
             if (recognised := dataset.recognise(name)) is not None:
-                return _About(dataset.name, *recognised)
+                return _About(dataset.series, *recognised)
         return None
 
 

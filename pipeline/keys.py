@@ -64,6 +64,7 @@ def look_at_keys(run: Run) -> list[KeyState]:
             states.append(_ssh("returns server", run.returns))
         for state in states:
             report(state)
+        _warn_of_ends(run)
         figures.add(keys=len(states), unusable=sum(state.trouble is not None for state in states))
     return states
 
@@ -102,6 +103,16 @@ def report(state: KeyState) -> None:
         threshold=threshold,
         detail=state.detail or None,
     )
+
+
+def _warn_of_ends(run: Run) -> None:
+    """Say which contracts end soon, as with a key: then files of that contract are not sent any more."""
+    for contract in run.deployment.datasets.values():
+        left = None if contract.ends is None else (contract.ends - run.now()).days
+        if left is not None and 0 <= left <= max(THRESHOLDS):
+            threshold = next(days for days in THRESHOLDS if left <= days)
+            message = f"The contract {contract.series} {contract.version} ends in {left} days."
+            log.emit("contract.ending", message, dataset=contract.series, days_left=left, threshold=threshold)
 
 
 def days_left(key: Key, now: datetime) -> int | None:

@@ -26,7 +26,7 @@ Verdict = Literal[
     "unconfirmed",
     "source not ready",
 ]
-Progress = Literal["delivered", "sealed", "planned", "awaited"]
+Progress = Literal["delivered", "sealed", "planned", "awaited", "not due"]
 StateName = Verdict | Progress
 
 
@@ -96,6 +96,13 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="grey",
         meaning="The window ended less than an hour ago and nothing is recorded yet.",
         action="Nothing; the hourly message starts it.",
+    ),
+    "not due": State(
+        severity="INFO",
+        sign="-",
+        colour="grey",
+        meaning="Outside the time for which the contract's files are sent (firstHour, endsAt).",
+        action="Nothing.",
     ),
     "source not ready": State(
         severity="WARNING",

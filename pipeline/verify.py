@@ -70,8 +70,8 @@ def _attempts(run: Run) -> Iterator[tuple[str, Callable[[], str]]]:
     for dataset in run.deployment.datasets.values():
         yield f"contract {dataset.name} {dataset.version}", partial(_contract, dataset, run)
         yield f"table {settings.warehouse}.{dataset.table}", partial(_table, dataset, run)
-        yield f"types and filter of {dataset.name}", partial(_types, dataset, run)
-        yield f"watermark of {dataset.name}", partial(_watermark, dataset, run)
+        yield f"types and filter of {dataset.series}", partial(_types, dataset, run)
+        yield f"watermark of {dataset.series}", partial(_watermark, dataset, run)
     for bucket in (settings.archive_bucket, settings.records_bucket):
         yield f"bucket {bucket}", partial(_bucket, bucket, run)
     for topic in (settings.topic, settings.rejected_topic):

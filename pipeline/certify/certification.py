@@ -86,6 +86,8 @@ def _found(
         now=ready.snapshot,
     )
     for slot, folder in run.records.folders(name, window).items():
+        if not folder.revisions and not dataset.covers(slot.window):
+            continue
         with log.bound(dataset=name, window=str(slot.window)), during("certify", str(slot)):
             yield slot, gather(folder, around, run, full=request.full)
 

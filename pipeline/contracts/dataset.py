@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from pipeline.contracts import file_names
-from pipeline.window import Delivery, stamp
+from pipeline.window import Delivery, Window, stamp
 
 TYPES: Final = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON")
 LARGEST_SCALE: Final[Mapping[str, int]] = {"NUMERIC": 9, "BIGNUMERIC": 38}
@@ -65,6 +65,8 @@ class Total:
 class Dataset:
     """A contract as the pipeline uses it, and its text. Column names in `key`, `change` and `totals` are the file's.
 
+    Two contracts of one dataset may be deployed for an agreed time: one of them has a `series_name`, under which its
+    deliveries are asked for and recorded. Hours before `starts` and from `ends` on are not sent under the contract.
     `formulas` is about texts that a spreadsheet would carry out, `nul` about the character NUL, which most databases
     cannot load.
     """
@@ -83,7 +85,19 @@ class Dataset:
     partner_reads: Reads = None
     formulas: Policy = "pass"
     nul: Policy = "refuse"
+    series_name: str | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
     text: str = field(default="", repr=False)
+
+    @property
+    def series(self) -> str:
+        """The name that messages, records and certificates have for the deliveries under this contract."""
+        return self.series_name or self.name
+
+    def covers(self, window: Window) -> bool:
+        """Whether the hours of the window are sent under this contract."""
+        return (self.starts is None or window.start >= self.starts) and (self.ends is None or window.end <= self.ends)
 
     @property
     def sha256(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from pipeline.contracts import condition, file_names
 from pipeline.contracts.column_reader import ColumnReader, custom
 from pipeline.contracts.dataset import Column, Dataset, Policy, Reads, Total
 from pipeline.errors import ContractInvalid
+from pipeline.window import Window
 
 PROPERTIES: Final = (
     "changeColumn",
@@ -31,6 +33,9 @@ PROPERTIES: Final = (
     "partnerReads",
     "formulas",
     "nul",
+    "series",
+    "firstHour",
+    "endsAt",
 )
 
 
@@ -48,11 +53,14 @@ def load(directory: Path) -> Mapping[str, Dataset]:
         except ContractInvalid as error:
             problems.append(error.message)
             continue
-        if dataset.name in found:
-            problems.append(f"{file.name}: there is another contract for {dataset.name}")
+        if dataset.series in found:
+            problems.append(
+                f"{file.name}: there is another contract for {dataset.series}; two that run beside each other need a "
+                "series each"
+            )
             continue
         names[file.name] = dataset
-        found[dataset.name] = dataset
+        found[dataset.series] = dataset
     problems += file_names.clashes(names)
     if problems:
         raise ContractInvalid("\n".join(problems))
@@ -130,6 +138,9 @@ class _Reader(ColumnReader):
             partner_reads=self.reads(own.get("partnerReads"), f"{place}.partnerReads"),
             formulas=self.policy(own.get("formulas", "pass"), f"{place}.formulas"),
             nul=self.policy(own.get("nul", "refuse"), f"{place}.nul"),
+            series_name=self.series(own.get("series"), own.get("firstHour"), f"{place}.series"),
+            starts=self.hour(own.get("firstHour"), f"{place}.firstHour"),
+            ends=self.hour(own.get("endsAt"), f"{place}.endsAt"),
             text=text,
         )
 
@@ -189,6 +200,23 @@ class _Reader(ColumnReader):
         if value not in (None, "record", "file"):
             self.wrong(place, f"{value!r} must be record (nothing is sent) or file (a file with the header alone)")
         return value == "file"
+
+    def series(self, value: object, first: object, place: str) -> str | None:
+        if value is None:
+            return None
+        if first is None:
+            self.wrong(place, "needs a firstHour: else every hour of the look-back is sent once more under it")
+        return self.identifier(str(value), place)
+
+    def hour(self, value: object, place: str) -> datetime | None:
+        if value is None:
+            return None
+        try:
+            instant = datetime.fromisoformat(str(value))
+            return Window.hour(instant).start
+        except ValueError:
+            self.wrong(place, f"{value!r} must be a full hour in UTC, such as 2026-12-01T00:00:00Z")
+            return None
 
     def policy(self, value: object, place: str) -> Policy:
         if value == "pass" or value == "refuse" or value == "escape":

@@ -26,10 +26,10 @@ def released(directory: Path, name: str) -> list[Dataset]:
 def problems(contracts: Mapping[str, Dataset], directory: Path) -> list[str]:
     """Why these contracts may not be deployed yet: no version of their own, raised too little, or no notice written."""
     found = []
-    for name, contract in contracts.items():
-        before = released(directory, name)
+    for series, contract in contracts.items():
+        name, before = contract.name, released(directory, contract.name)
         if (wrong := unfit(contract, before)) is not None:
-            found.append(f"{name}: {wrong}")
+            found.append(f"{series}: {wrong}")
         elif contract.text not in [one.text for one in before]:
             found.append(f"{name}: {contract.version} is not released; run python -m pipeline contract release")
         elif _written(_page(directory, name)) != history(before):
@@ -55,11 +55,15 @@ def unfit(contract: Dataset, before: list[Dataset]) -> str | None:
         return None
     for one in before:
         if one.version == contract.version:
-            same = one.text == contract.text and one is before[-1]
-            return None if same else f"version {one.version} was released with another text, or is not the last one"
-    comparison = compare(before[-1], contract)
+            return None if one.text == contract.text else f"version {one.version} was released with another text"
+    earlier = [one for one in before if numbers(one.version) < numbers(contract.version)]
+    if not earlier:
+        return f"version {before[0].version} was released before; {contract.version} is not after it"
+    comparison = compare(earlier[-1], contract)
     if not comparison.enough:
-        return f"the change from {before[-1].version} needs at least version {comparison.least}, not {contract.version}"
+        return (
+            f"the change from {earlier[-1].version} needs at least version {comparison.least}, not {contract.version}"
+        )
     return None
 
 

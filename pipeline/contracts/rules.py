@@ -11,6 +11,7 @@ from pipeline.contracts.column_rules import pairs
 from pipeline.contracts.compatibility import FULL, NONE, Change, Comparison, Effect
 from pipeline.contracts.dataset import Dataset, Policy
 from pipeline.contracts.filters import direction
+from pipeline.window import rfc3339
 
 Judge = Callable[[Dataset, Dataset], Iterator[Change]]
 
@@ -159,6 +160,27 @@ def _empty(old: Dataset, new: Dataset) -> Iterator[Change]:
     yield Change("empty window", None, before, after, says, effect, effect)
 
 
+def _series(old: Dataset, new: Dataset) -> Iterator[Change]:
+    if old.series != new.series:
+        says = f"Deliveries are asked for and recorded under the name {new.series}; their revisions begin at 1."
+        yield Change("series", None, old.series, new.series, says)
+
+
+def _first_hour(old: Dataset, new: Dataset) -> Iterator[Change]:
+    if old.starts != new.starts:
+        before, after = (rfc3339(one.starts) if one.starts else None for one in (old, new))
+        says = "Under this contract, hours are sent from another one on; those before are not sent again."
+        yield Change("first hour", None, before, after, says)
+
+
+def _end(old: Dataset, new: Dataset) -> Iterator[Change]:
+    if old.ends != new.ends:
+        before, after = (rfc3339(one.ends) if one.ends else None for one in (old, new))
+        sooner = new.ends is not None and (old.ends is None or new.ends < old.ends)
+        says = f"Files of this contract end at {after}." if after else "Files of this contract do not end any more."
+        yield Change("end", None, before, after, says, withheld=f"every hour from {after} on" if sooner else None)
+
+
 def _formulas(old: Dataset, new: Dataset) -> Iterator[Change]:
     yield from _policy("formulas", "Texts that a spreadsheet would carry out", old.formulas, new.formulas)
 
@@ -224,6 +246,9 @@ RULES: Final = (
     Rule("control totals", ("totals",), "nothing in the file", _totals),
     Rule("file name", ("file_name",), "files are not found under the old name", _file_name),
     Rule("partner reads", ("partner_reads",), "nothing in the file; says which kind of reader counts", _partner_reads),
+    Rule("series", ("series_name",), "deliveries are counted anew under another name", _series),
+    Rule("first hour", ("starts",), "hours before it are not sent", _first_hour),
+    Rule("end", ("ends",), "hours from it on are withheld", _end),
     Rule("formulas", ("formulas",), "refusing says less may come, escaping writes other texts", _formulas),
     Rule("nul", ("nul",), "refusing says less may come, escaping writes other texts", _nul),
     Rule("empty window", ("empty_file",), "a file more, or one less, in an hour without rows", _empty),

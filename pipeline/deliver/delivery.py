@@ -37,7 +37,11 @@ def deliver(request: Request, run: Run, fan_out: FanOut) -> None:
         return
     (slot,) = request.slots()
     with log.bound(dataset=slot.dataset, window=str(slot.window)):
-        folder, plan = plan_for(request, run.records.folder(slot), run)
+        records = run.records.folder(slot)
+        if not records.revisions and not run.dataset(slot.dataset).covers(slot.window):
+            log.emit("delivery.not_due")
+            return
+        folder, plan = plan_for(request, records, run)
         if plan.empty:
             log.emit("delivery.empty", revision=folder.delivery.revision)
         elif folder.is_refused:

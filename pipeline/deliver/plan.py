@@ -86,7 +86,7 @@ def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
         counted = {part.part for part in parts}
         parts += [_nothing(dataset, part) for part in range(1, number + 1) if part not in counted]
     return Plan(
-        dataset=dataset.name,
+        dataset=slot.dataset,
         contract=dataset.version,
         contract_sha256=dataset.sha256,
         start=window.start,

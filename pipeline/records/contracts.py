@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset
@@ -40,12 +41,12 @@ class Contracts:
         """
         problems = []
         for contract in self._known.deployed.values():
-            if contract.name in self._known.archived:
+            if contract.sha256 in self._known.archived:
                 continue
             if not self._records.keep_contract(contract) and (problem := self.conflict(contract)) is not None:
                 problems.append(problem)
             else:
-                self._known.archived.add(contract.name)
+                self._known.archived.add(contract.sha256)
         if problems:
             raise ContractInvalid("\n".join(problems))
 
@@ -76,7 +77,7 @@ class Contracts:
             plan.contract_sha256 is None and plan.contract == deployed.version
         ):
             return deployed
-        key = (plan.dataset, plan.contract)
+        key = (deployed.name, plan.contract)
         if key not in self._known.earlier:
             text = self._records.contract(*key)
             if text is None and plan.contract_sha256 is None:
@@ -87,14 +88,20 @@ class Contracts:
     def every(self) -> Iterator[Dataset]:
         """The deployed contracts, then all others that were ever used; those that cannot be read are left out."""
         yield from self._known.deployed.values()
+        yield from self._earlier
+
+    @cached_property
+    def _earlier(self) -> list[Dataset]:
+        found = []
         used = {(contract.name, contract.version) for contract in self._known.deployed.values()}
         for name, version in self._records.contract_versions():
             text = None if (name, version) in used else self._records.contract(name, version)
             try:
                 if text is not None:
-                    yield reader.read(text, where=f"{name} {version}")
+                    found.append(reader.read(text, where=f"{name} {version}"))
             except ContractInvalid:  # written by a later version of the code; nothing of ours goes by it
                 continue
+        return found
 
     def _read(self, plan: Plan, text: str | None) -> Dataset:
         named = f"The contract {plan.dataset} {plan.contract}"

@@ -136,6 +136,8 @@ def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]
             return certificate.verdict, certificate.problems
     if progress != "nothing":
         return progress, ()
+    if not history.due:
+        return "not due", ()
     if now < history.slot.window.end + HOUR:
         return "awaited", ()
     return "missing", ("nothing is recorded for it",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -24,7 +24,8 @@ T = TypeVar("T")
 class History:
     """The records of a slot's latest revision; `damage` says which of them cannot be read.
 
-    `revision` is 0 where nothing was planned; a certificate may be there all the same.
+    `revision` is 0 where nothing was planned; a certificate may be there all the same. Not `due` are hours outside the
+    time that the contract's files are sent for.
     """
 
     slot: Slot
@@ -35,13 +36,15 @@ class History:
     delivered: tuple[Delivered, ...] = ()
     certificate: Certificate | None = None
     damage: tuple[str, ...] = ()
+    due: bool = True
 
 
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
     """The gist of every slot, dataset by dataset and hour by hour. Raises ArchiveUnavailable, OutOfTime."""
     folders = [folder for name in datasets for folder in run.records.folders(name, window).values()]
     with background.pool("history", READERS) as readers:
-        return list(readers.map(history, folders))
+        found = readers.map(history, folders)
+        return [replace(one, due=run.dataset(one.slot.dataset).covers(one.slot.window)) for one in found]
 
 
 def history(records: SlotFolder) -> History:
@@ -72,7 +75,7 @@ def history(records: SlotFolder) -> History:
 
 def returned_for(slot: Slot, run: Run) -> list[Returned]:
     """The files that the partner sent back about a slot, matched by their names."""
-    contracts = [contract for contract in run.contracts.every() if contract.name == slot.dataset]
+    contracts = [contract for contract in run.contracts.every() if contract.series == slot.dataset]
 
     def about(name: str) -> bool:
         found = [contract.recognise(name) for contract in contracts]

@@ -24,6 +24,7 @@ locals {
     "returns.error"           = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
     "returns.failed"          = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected or opened." }
     "key.expiring"            = { severity = "WARNING", lasting = 0, what = "A key expires soon." }
+    "contract.ending"         = { severity = "WARNING", lasting = 0, what = "A contract ends soon; then its files are not sent any more." }
     "key.unusable"            = { severity = "CRITICAL", lasting = 0, what = "A key is expired, revoked or cannot do its work." }
     "hostkey.changed"         = { severity = "CRITICAL", lasting = 0, what = "A pinned host key is not what the server shows." }
   }

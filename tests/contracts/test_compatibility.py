@@ -17,6 +17,7 @@ from pipeline.contracts.compatibility import numbers, raised
 from pipeline.contracts.dataset import Column, Dataset, Total
 from pipeline.contracts.rules import RULES, Rule, compare
 from pipeline.settings import HERE
+from tests.sample_contract import START
 
 BASE: Final = """\
 apiVersion: v3.2.0
@@ -322,6 +323,9 @@ OTHER: Final[dict[str, Any]] = {
     "file_name": "other_{start}_{revision}_{part}.csv",
     "empty_file": True,
     "partner_reads": "position",
+    "series_name": "orders_v2",
+    "starts": START,
+    "ends": START,
     "formulas": "refuse",
     "nul": "escape",
     "text": "other",
