@@ -13,7 +13,6 @@ import pytest
 from localcloud.cloud import PROJECT
 from localcloud.processes import repository
 from pipeline.log import ALERTS
-from pipeline.settings import HERE
 from tests.operation.gcloud import gcloud
 from tests.operation.operator import OUTAGE, Operator
 
@@ -77,8 +76,6 @@ def desk(operator: Operator, tmp_path: Path) -> Iterator[Path]:
     deployment = operator.deployment
     (tmp_path / "partner.asc").write_bytes(deployment.cloud.partner_key.public)
     (tmp_path / "host-keys.txt").write_bytes(deployment.cloud.server_key.public + b"\n")
-    for name in ("old.yaml", "new.yaml"):
-        (tmp_path / name).write_bytes((HERE / "contracts" / "payments.yaml").read_bytes())
     (tmp_path / "sftp-key").write_bytes(deployment.cloud.login_key.private)
     with ExitStack() as ending:
         for name in ("pgp-partner-key", "sftp-host-keys", "sftp-key"):
