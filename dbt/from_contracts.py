@@ -55,14 +55,19 @@ def rule(column: dict[str, Any]) -> dict[str, Any] | None:
     return {"column": column["name"], **found} if found else None
 
 
-def described(column: dict[str, Any]) -> dict[str, Any]:
+def described(column: dict[str, Any], never_null: set[str]) -> dict[str, Any]:
     """One column's properties."""
     found = {"name": column["name"], "description": column["description"], "data_type": column["physicalType"].lower()}
-    if column.get("required"):
+    if column["name"] in never_null:
         found["constraints"] = [{"type": "not_null"}]
+    meta: dict[str, Any] = {}
+    if column.get("required"):
+        meta["required"] = True
     if {"property": "shared", "value": False} in column.get("customProperties", []):
-        found["config"] = {"meta": {"shared": False}}
-    return found
+        meta["shared"] = False
+    if "classification" in column:
+        meta["classification"] = column["classification"]
+    return found | ({"config": {"meta": meta}} if meta else {})
 
 
 def properties(contract: dict[str, Any]) -> dict[str, Any]:
@@ -76,19 +81,25 @@ def properties(contract: dict[str, Any]) -> dict[str, Any]:
     rules = [found for column in columns if (found := rule(column))]
     config = {
         "contract": {"enforced": True},
-        "unique_key": key,
         "partition_by": PARTITION.replace("COLUMN", partition),
         "cluster_by": key,
-        "meta": {"contract": contract["id"], "change_column": own["changeColumn"], "filter_column": own["filter"]},
+        "meta": {
+            "contract": contract["id"],
+            "key": key,
+            "change_column": own["changeColumn"],
+            "filter_column": own["filter"],
+            "rules": rules,
+        },
     }
-    key_test = {"name": f"{table['name']}_key_is_unique", "arguments": {"columns": key}}
-    rules_test = {"name": f"{table['name']}_keeps_its_contract", "arguments": {"key": key, "rules": rules}}
+    test = {"name": f"{table['name']}_key_is_unique_in_open_hours", "arguments": {"dataset": table["name"]}}
+    # A row that says that a record has left needs no more than these.
+    never_null = {*key, own["changeColumn"], own["filter"]}
     model = {
         "name": table["name"],
         "description": table["description"],
         "config": config,
-        "data_tests": [{"unique_key": key_test}, {"keeps_contract": rules_test}],
-        "columns": [described(column) for column in columns],
+        "data_tests": [{"unique_in_open_hours": test}],
+        "columns": [described(column, never_null) for column in columns],
     }
     return {"version": 2, "models": [model]}
 

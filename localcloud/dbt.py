@@ -10,10 +10,13 @@ second in a file. dbt runs as a program out of `.venv-dbt`, since its pins diffe
 from __future__ import annotations
 
 import argparse
+import atexit
+import json
 import os
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -39,20 +42,51 @@ def build(warehouse: Warehouse, now: datetime, *selection: str) -> str:
     return run(warehouse, "build", *selection, now=now)
 
 
-def run(warehouse: Warehouse, *command: str, now: datetime | None = None, project: Path = PROJECT) -> str:
-    """Run any dbt command against the warehouse, and return what it printed. Raises BuildFailed."""
-    clock = ("--vars", f"{{now: '{now.isoformat()}'}}") if now else ()
+def run(
+    warehouse: Warehouse,
+    *command: str,
+    now: datetime | None = None,
+    given: Mapping[str, object] | None = None,
+    project: Path = PROJECT,
+) -> str:
+    """Run any dbt command against the warehouse, `given` its variables, and return what it printed. Raises BuildFailed."""
+    variables = {"now": now.isoformat()} | dict(given or {}) if now else dict(given or {})
     with TemporaryDirectory(prefix="dbt-") as scratch:
-        ended = subprocess.run(
-            [PROGRAM, *command, *clock, *options(warehouse, project, Path(scratch))],
-            env=environment(warehouse),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if ended.returncode:
-        raise BuildFailed(ended.stdout + ended.stderr)
-    return ended.stdout
+        arguments = [*command, *options(warehouse, project, Path(scratch)), "--vars", json.dumps(variables)]
+        names = {**warehouse.environment, "DUCKDB_FILE": Path(warehouse.environment.get("DUCKDB_FILE", "")).name}
+        request = {
+            "command": arguments,
+            "environment": dict(environment(warehouse)),
+            "parsed": json.dumps([str(project), _written(project), warehouse.target, names]),
+        }
+        process = _worker()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        ended = json.loads(process.stdout.readline())
+    if not ended["succeeded"]:
+        raise BuildFailed(ended["printed"])
+    return str(ended["printed"])
+
+
+@cache
+def _worker() -> subprocess.Popen[str]:
+    """The process that runs dbt, started at first use."""
+    process = subprocess.Popen(
+        [PROGRAM.with_name("python"), Path(__file__).with_name("worker.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    atexit.register(process.stdin.close)
+    return process
+
+
+def _written(project: Path) -> float:
+    """When a file of the project was last written; then it is parsed anew."""
+    return max(file.stat().st_mtime for file in project.rglob("*") if file.suffix in {".sql", ".yml"})
 
 
 def options(warehouse: Warehouse, project: Path, scratch: Path) -> list[str]:

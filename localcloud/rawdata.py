@@ -40,10 +40,11 @@ _TYPES: Final[Mapping[str, Any]] = {
     "numeric": pl.Decimal(38, 9),
     "timestamp": pl.Datetime("us", "UTC"),
 }
-_SOURCES: Final = Path(__file__).parents[1] / "dbt" / "models" / "staging" / "sources.yml"
+_SOURCES: Final = sorted((Path(__file__).parents[1] / "dbt" / "models" / "staging").rglob("*__sources.yml"))
 TABLES: Final[dict[str, dict[str, Any]]] = {
     f"{source['schema']}.{table['name']}": {column["name"]: _TYPES[column["data_type"]] for column in table["columns"]}
-    for source in yaml.safe_load(_SOURCES.read_text(encoding="utf-8"))["sources"]
+    for file in _SOURCES
+    for source in yaml.safe_load(file.read_text(encoding="utf-8"))["sources"]
     for table in source["tables"]
 }
 

@@ -1,11 +1,35 @@
-{# The run's clock: one instant for the whole invocation, UTC. `--vars '{now: ...}'` replaces it in tests and on the local stack. #}
+{#
+  The run's clock: one instant for the whole invocation, UTC. `--vars '{now: ...}'` replaces it in tests and on the local
+  cloud, never in production: a clock that is wrong by hours would open and close hours that nobody has read.
+#}
 {% macro run_clock() %}
   {%- set now = var('now', none) -%}
+  {%- if now and target.name == 'bigquery' -%}
+    {{ exceptions.raise_compiler_error("now replaces the clock on local targets only. Leave it out.") }}
+  {%- endif -%}
   {%- set instant = modules.datetime.datetime.fromisoformat(now) if now else run_started_at -%}
   {%- if instant.tzinfo is none -%}
     {{ exceptions.raise_compiler_error("now needs an offset or Z: " ~ now) }}
   {%- endif -%}
   {{ return(instant.astimezone(modules.pytz.utc)) }}
+{% endmacro %}
+
+{# Fails the run when its clock and the warehouse's are more than `clock_tolerance_minutes` apart. #}
+{% macro check_clock() %}
+  {%- if execute and flags.WHICH in ('build', 'run', 'retry') and not var('now', none) -%}
+    {%- set theirs = in_utc(run_query("select current_timestamp as now").columns[0].values()[0]) -%}
+    {%- set apart = (theirs - run_clock()).total_seconds() | abs -%}
+    {%- if apart > var('clock_tolerance_minutes') * 60 -%}
+      {{ exceptions.raise_compiler_error(
+          "The runner's clock says " ~ run_clock() ~ ", the warehouse's " ~ theirs ~ ". No more than "
+          ~ var('clock_tolerance_minutes') ~ " minutes may lie between. Set the runner's clock, and build again.") }}
+    {%- endif -%}
+  {%- endif -%}
+{% endmacro %}
+
+{# An instant out of the warehouse as a datetime in UTC. DuckDB's have no zone. #}
+{% macro in_utc(instant) %}
+  {{ return(instant.replace(tzinfo=modules.pytz.utc) if instant.tzinfo is none else instant.astimezone(modules.pytz.utc)) }}
 {% endmacro %}
 
 {# The full hour up to which a run that succeeds declares the datasets complete. #}
@@ -25,7 +49,7 @@
   before the watermark. The watermark is read by the statement that writes the rows, not when the run began.
   So no row ever enters an hour that was already complete, whatever the runner's clock says.
 #}
-{% macro change_time(dataset) -%}
+{% macro change_time(datasets) -%}
   (
     select
       case
@@ -34,6 +58,10 @@
         else greatest(max(complete_until), {{ timestamp_literal(run_clock()) }})
       end
     from {{ watermark_table() }}
-    where dataset = '{{ dataset }}'
+    where dataset in ({{ quoted(datasets) }})
   )
+{%- endmacro %}
+
+{% macro quoted(names) -%}
+  {%- for name in names %}'{{ name }}'{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}

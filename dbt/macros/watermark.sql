@@ -7,33 +7,84 @@
 {% endmacro %}
 
 {#
+  Until when all of the datasets, or the one, are complete, as a datetime; 1970 before the first run that succeeded.
+  Rows with a later change time were written by a run that did not succeed, or by this one.
+#}
+{% macro complete_until(datasets) %}
+  {%- set never = modules.datetime.datetime(1970, 1, 1, tzinfo=modules.pytz.utc) -%}
+  {%- if not execute -%}{{ return(never) }}{%- endif -%}
+  {%- set found = run_query(
+      "select max(complete_until) from " ~ watermark_table() ~ " where dataset in (" ~ quoted(datasets) ~ ")"
+  ).columns[0].values()[0] -%}
+  {{ return(never if found is none else in_utc(found)) }}
+{% endmacro %}
+
+{# Condition: the watermark still is where this run found it. A run that was overtaken by another writes nothing. #}
+{% macro not_overtaken(datasets) -%}
+  (
+    select coalesce(max(complete_until), timestamp '1970-01-01 00:00:00')
+    from {{ watermark_table() }} where dataset in ({{ quoted(datasets) }})
+  ) = {{ timestamp_literal(complete_until(datasets)) }}
+{%- endmacro %}
+
+{#
+  Hook before a change log is written: takes out the rows of runs that did not succeed, so that this run decides anew what
+  the open hour holds. Nothing that was declared complete is touched: the statement itself looks at the watermark.
+#}
+{% macro clear_open_hours(datasets) %}
+  {%- if execute and load_relation(this) is not none -%}
+  delete from {{ this }}
+  where
+    {{ model.config.meta.get('change_column', 'updated_at') }} >= {{ timestamp_literal(complete_until(datasets)) }}
+    and {{ not_overtaken(datasets) }}
+  {%- endif -%}
+{% endmacro %}
+
+{#
   Declares the datasets complete up to the cut-off, in one statement, when every model and every test of the project ran
   in this invocation and succeeded; otherwise changes nothing and says why. A selection, `dbt run` without the tests, a
-  retry of the failed nodes alone, a failure, a warning: none of them moves it. A killed run never gets here.
-  It never moves back.
+  retry of the failed nodes alone, a failure: none of them moves it, and no warning either, but those of tests that say
+  `holds_watermark: false`, which tell of something that need not hold the hour. A killed run never gets here.
+  It never moves back. A dataset of `wait_for_quarantined` with rows in quarantine stays where it is.
 #}
 {% macro move_watermark(results) %}
   {%- if not execute or flags.WHICH not in ('build', 'run', 'test', 'retry') -%}{{ return('') }}{%- endif -%}
   {%- set succeeded = [] -%}
-  {%- for result in results if result.status | string in ('success', 'pass') -%}
-    {%- do succeeded.append(result.node.unique_id) -%}
+  {%- for result in results -%}
+    {%- if result.status | string in ('success', 'pass')
+        or (result.status | string == 'warn' and not result.node.config.meta.get('holds_watermark', true)) -%}
+      {%- do succeeded.append(result.node.unique_id) -%}
+    {%- endif -%}
   {%- endfor -%}
-  {%- set missing, datasets = [], [] -%}
-  {%- for node in graph.nodes.values() if node.config.get('meta', {}).change_column is defined -%}
-    {%- do datasets.append(node.name) -%}
-  {%- endfor -%}
-  {%- for node in graph.nodes.values() if node.resource_type in ('model', 'test', 'seed', 'snapshot') and node.unique_id not in succeeded -%}
+  {%- set missing = [] -%}
+  {%- for node in graph.nodes.values()
+      if node.resource_type in ('model', 'test', 'seed', 'snapshot') and node.config.enabled and node.unique_id not in succeeded -%}
     {%- do missing.append(node.name) -%}
   {%- endfor -%}
-  {%- if missing or flags.EMPTY or flags.WHICH != 'build' -%}
+  {%- if missing or flags.EMPTY or flags.SAMPLE or flags.WHICH != 'build' -%}
     {%- do log("Watermark stays: " ~ ((missing | length) ~ " of the project's models and tests did not succeed in this run, first "
         ~ missing[0] if missing else "this was no plain dbt build") ~ ".", info=true) -%}
     {{ return('') }}
   {%- endif -%}
+  {%- set datasets = [] -%}
+  {%- for dataset in all_datasets() -%}
+    {%- set waiting = quarantined(dataset) -%}
+    {%- if waiting -%}
+      {%- do log(waiting ~ " rows of " ~ dataset ~ " wait in quarantine.", info=true) -%}
+    {%- endif -%}
+    {%- if waiting and dataset in var('wait_for_quarantined') -%}
+      {%- do log("Watermark of " ~ dataset ~ " stays: the dataset waits for its quarantined rows.", info=true) -%}
+    {%- elif complete_until([dataset]) != indexed_until(dataset) -%}
+      {%- do log("Watermark of " ~ dataset ~ " stays: another run has moved it since this one began.", info=true) -%}
+    {%- else -%}
+      {%- do datasets.append(dataset) -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- if not datasets -%}{{ return('') }}{%- endif -%}
   {%- do log("Watermark moves to " ~ cut_off().strftime("%Y-%m-%dT%H:%M:%SZ") ~ ".", info=true) -%}
   merge into {{ watermark_table() }} as present
   using (
-    {%- for dataset in datasets | sort %}
+    {%- for dataset in datasets %}
     select '{{ dataset }}' as dataset, {{ timestamp_literal(cut_off()) }} as complete_until
     {%- if not loop.last %} union all{% endif %}
     {%- endfor %}

@@ -20,9 +20,13 @@ KEYS: Final = {
 }
 
 
+LEFT: Final = {"in_program": False}
+"""What counts of a row that is not shared any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """The marts and the watermark after a run."""
+    """The marts and the watermark after a run: of each key the latest row, `LEFT` where it is not shared any more."""
 
     marts: dict[str, Mart]
     watermark: dict[str, datetime]
@@ -31,8 +35,26 @@ class State:
 def state(warehouse: Warehouse) -> State:
     """What is there now."""
     marks = warehouse.rows("SELECT dataset, complete_until FROM amazon_pspp.watermark")
-    marts = {name: _by_key(name, warehouse.rows(f"SELECT * FROM amazon_pspp.{name}").to_dicts()) for name in KEYS}
+    marts = {name: latest(name, log(warehouse, name)) for name in KEYS}
     return State(marts, {mark["dataset"]: mark["complete_until"] for mark in marks.to_dicts()})
+
+
+def log(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
+    """Every row of a mart, in the order of time. Raises AssertionError where an hour has a key twice."""
+    rows = warehouse.rows(f"SELECT * FROM amazon_pspp.{name} ORDER BY updated_at").to_dicts()
+    hours = {(row["updated_at"].replace(minute=0, second=0, microsecond=0), *key(name, row)) for row in rows}
+    assert len(hours) == len(rows), f"{name} has a key twice in an hour"
+    return rows
+
+
+def latest(name: str, rows: list[dict[str, Any]]) -> Mart:
+    """Of each key the last row, as a reader of every hour has it."""
+    return {key(name, row): row if row["in_program"] else LEFT for row in rows}
+
+
+def key(name: str, row: dict[str, Any]) -> Key:
+    """The values of a row's key."""
+    return tuple(row[column] for column in KEYS[name])
 
 
 def answer(raw: DuckDBFile) -> dict[str, Mart]:
@@ -47,11 +69,11 @@ def answer(raw: DuckDBFile) -> dict[str, Mart]:
 
 
 def expected(before: dict[str, Mart], now: dict[str, Mart], change_time: datetime) -> dict[str, Mart]:
-    """The marts after a run: new and changed rows at `change_time`, gone ones out of the program, others as before."""
+    """The marts after a run: new and changed rows at `change_time`, gone ones `LEFT`, others as before."""
     marts: dict[str, Mart] = {}
     for name, rows in now.items():
         old = before.get(name, {})
-        marts[name] = {key: row | {"in_program": False} for key, row in old.items()}
+        marts[name] = dict.fromkeys(old, LEFT)
         for key, row in rows.items():
             known = old.get(key)
             same = known is not None and known["in_program"] and row == shared(known)
@@ -66,6 +88,6 @@ def shared(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_key(name: str, rows: list[dict[str, Any]]) -> Mart:
-    found = {tuple(row[column] for column in KEYS[name]): row for row in rows}
+    found = {key(name, row): row for row in rows}
     assert len(found) == len(rows), f"{name} has a key twice"
     return found

@@ -68,7 +68,6 @@ def test_a_fenx_customer_takes_the_accounts_id_and_then_the_contacts(runs: list[
 def test_a_customer_that_leaves_is_marked_and_comes_back_as_a_change(runs: list[Run]) -> None:
     seen = [run.state.marts["identity"]["001B", "003B"] for run in runs]
     assert [row["in_program"] for row in seen] == [True, False, True, True]
-    assert seen[1]["updated_at"] == seen[0]["updated_at"]
     assert seen[2]["updated_at"] == at("16:00") - LAST_INSTANT
 
 
@@ -96,7 +95,7 @@ def test_a_deleted_person_and_a_deleted_customer_are_not_shared_any_more(runs: l
 
 def test_customers_outside_the_program_never_enter_the_marts(runs: list[Run]) -> None:
     for run in runs:
-        assert not any(row["customer_id"] == "001N" for mart in run.state.marts.values() for row in mart.values())
+        assert not any(row.get("customer_id") == "001N" for mart in run.state.marts.values() for row in mart.values())
 
 
 def test_a_movement_waits_for_an_account_that_is_loaded_late(runs: list[Run]) -> None:

@@ -1,0 +1,184 @@
+{#
+  How a dataset's rows become its change log. Four tables take part:
+
+    int_<dataset>__current      the rows that this run has to look at, as they are now; is_shared: whether to share them;
+                                is_compared: false where what changed is known, so that it need not be looked up
+    int_<dataset>__published    what earlier runs published: key, digest, whether it is shared; derived from the mart
+    int_<dataset>__changes      what differs between the two; with broken: the rule that a row breaks, then it is not published
+    <dataset>                   the mart: every change there ever was, by the hour in which it was found
+#}
+
+{#
+  What the mart holds of complete hours that is not in int_<dataset>__published yet. That table is filed by the day of the
+  record, so that a run reads the days of the records it looks at and no more. The row without a key says up to
+  when the mart was read, in the same statement that reads it: a killed run leaves both or neither.
+#}
+{% macro publications(dataset, recorded_at=none) %}
+  {%- set log, key = earlier(dataset), mart(dataset).config.meta.key if execute else [] -%}
+  {%- set until = complete_until([dataset]) -%}
+  {%- set since = indexed_until(dataset) if is_incremental() else none -%}
+  {%- set config = mart(dataset).config.meta if execute else {} -%}
+  {%- set held = adapter.get_columns_in_relation(log) | map(attribute='name') | map('lower') | list if log else [] -%}
+  {%- if execute and log and since != until %}
+  select
+    {%- for column in key %}
+    log.{{ column }},
+    {%- endfor %}
+    {{ filing_day('log.' ~ recorded_at) if recorded_at else "date '1970-01-01'" }} as filed_on,
+    {%- set columns = shared_columns(dataset, shared_only=true) | select('in', held) | list %}
+    case when log.{{ config.filter_column }} then {{ digest(dataset, 'log', columns) }} end as row_digest,
+    log.{{ config.filter_column }} as is_shared,
+    log.{{ config.change_column }} as published_at
+  from {{ log }} as log
+  where
+    log.{{ config.change_column }} < {{ timestamp_literal(until) }}
+    {%- if since is not none %}
+    and log.{{ config.change_column }} >= {{ timestamp_literal(since) }}
+    {%- endif %}
+  union all
+  {%- endif %}
+  select
+    {%- for column in key %}
+    cast(null as {{ dbt.type_string() }}) as {{ column }},
+    {%- endfor %}
+    date '1970-01-01' as filed_on,
+    cast(null as {{ dbt.type_string() }}) as row_digest,
+    false as is_shared,
+    {{ timestamp_literal(until) }} as published_at
+  {%- if since == until %}
+  from (select 1 as nothing) as nothing
+  where false
+  {%- endif %}
+{% endmacro %}
+
+{# Up to when int_<dataset>__published has read the mart: until this run has succeeded, the watermark that it found. #}
+{% macro indexed_until(dataset) %}
+  {%- set never = modules.datetime.datetime(1970, 1, 1, tzinfo=modules.pytz.utc) -%}
+  {%- set table = earlier('int_' ~ dataset ~ '__published') -%}
+  {%- if table is none -%}{{ return(never) }}{%- endif -%}
+  {%- set key = mart(dataset).config.meta.key[0] -%}
+  {%- set found = run_query(
+      "select max(published_at) from " ~ table ~ " where filed_on = date '1970-01-01' and " ~ key ~ " is null"
+  ).columns[0].values()[0] -%}
+  {{ return(never if found is none else in_utc(found)) }}
+{% endmacro %}
+
+{#
+  Whether this run compares everything there is with everything that was published: the first run, a full refresh, and
+  until one of these has succeeded. Otherwise it looks at what arrived and at what that changes.
+#}
+{% macro compares_all(dataset) %}
+  {%- set log = earlier('int_program_accounts__changes') -%}
+  {%- if log is none -%}{{ return(true) }}{%- endif -%}
+  {{ return(not found("select 1 from " ~ log ~ " where updated_at < " ~ timestamp_literal(complete_until([dataset])) ~ " limit 1")) }}
+{% endmacro %}
+
+{#
+  The difference between int_<dataset>__current and what was published. `whole`: current holds everything there is, so that
+  what is missing has left. The
+  records of the others are found by the days under which they are filed.
+#}
+{% macro changes(dataset, whole) %}
+  {%- if flags.EMPTY or flags.SAMPLE -%}
+    {{ exceptions.raise_compiler_error("With --empty or --sample every row would look as if it had left the program.") }}
+  {%- endif -%}
+  {%- set current, published = ref('int_' ~ dataset ~ '__current'), ref('int_' ~ dataset ~ '__published') -%}
+  {%- if execute %}
+  {%- set key, columns = mart(dataset).config.meta.key, shared_columns(dataset) -%}
+  {%- set days = none if whole else found(
+      "select recorded_on from " ~ current ~ " where is_compared union distinct select known_day from " ~ current ~ " where is_compared"
+  ) -%}
+  with judged as (
+    select
+      judging.*,
+      {{ digest(dataset, 'judging', shared_columns(dataset, shared_only=true)) }} as row_digest,
+      coalesce(
+        {{ broken_rule(dataset, 'judging') }},
+        case when count(*) over (partition by {{ key | join(', ') }}) > 1 then 'key: more than one row' end
+      ) as rule
+    from {{ current }} as judging
+  ),
+
+  published as (
+    select {{ key | join(', ') }}, row_digest, is_shared
+    from {{ published }}
+    where {{ key[0] }} is not null
+    {%- if not whole %} and {{ in_constants('filed_on', days) }}{% endif %}
+    qualify row_number() over (partition by {{ key | join(', ') }} order by published_at desc) = 1
+  )
+
+  select
+    {%- for name in columns %}
+    {{ cast_or_null('judged.' ~ name, mart(dataset).columns[name].data_type) }} as {{ name }},
+    {%- endfor %}
+    judged.is_shared,
+    case when judged.is_shared then judged.rule end as broken
+  from judged
+  left join published on {% for name in key %}published.{{ name }} = judged.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+  where
+    (judged.is_shared and judged.rule is not null)
+    or not judged.is_compared
+    or (judged.is_shared and (published.is_shared is null or not published.is_shared or published.row_digest <> judged.row_digest))
+    or (not judged.is_shared and published.is_shared)
+  {%- if whole %}
+  union all
+  select
+    {%- for name in columns %}
+    {{ ('published.' ~ name) if name in key else ('cast(null as ' ~ mart(dataset).columns[name].data_type ~ ')') }} as {{ name }},
+    {%- endfor %}
+    false as is_shared,
+    cast(null as {{ dbt.type_string() }}) as broken
+  from published
+  left join judged on {% for name in key %}judged.{{ name }} = published.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+  where published.is_shared and judged.{{ key[0] }} is null
+  {%- endif %}
+  {%- endif %}
+{% endmacro %}
+
+{# The rows that a mart gains: the changes that keep the contract, in the hour that this run completes. #}
+{% macro publish(dataset) %}
+  {%- set config = mart(dataset).config.meta if execute else {} %}
+  select
+    {%- for name in (shared_columns(dataset) if execute else []) %}
+    changes.{{ name }},
+    {%- endfor %}
+    changes.is_shared as {{ config.filter_column }},
+    {{ change_time([dataset]) }} as {{ config.change_column }}
+  from {{ ref('int_' ~ dataset ~ '__changes') }} as changes
+  where changes.broken is null and {{ not_overtaken([dataset]) }}
+{% endmacro %}
+
+{#
+  Columns whose type the contract has widened since the table was made. Without this a wider scale would be rounded on its
+  way into the old column.
+#}
+{% macro widen_columns() %}
+  {%- if execute and load_relation(this) is not none -%}
+    {%- for column in adapter.get_columns_in_relation(this) if column.name in model.columns -%}
+      {%- set wanted, held = model.columns[column.name].data_type | lower | replace(' ', ''), column.data_type | lower | replace(' ', '') -%}
+      {%- set held = held | replace('decimal', 'numeric') -%}
+      {%- if wanted.startswith('numeric(') and held.startswith('numeric') and held != wanted -%}
+        {%- do run_query("alter table " ~ this ~ " alter column " ~ column.name ~ " set data type " ~ wanted) -%}
+      {%- endif -%}
+    {%- endfor -%}
+  {%- endif -%}
+{% endmacro %}
+
+{# How many rows of a dataset wait in quarantine, by the run that is going on. #}
+{% macro quarantined(dataset) %}
+  {{ return(run_query("select count(*) from " ~ earlier('int_' ~ dataset ~ '__changes') ~ " where broken is not null").columns[0].values()[0]) }}
+{% endmacro %}
+
+{#
+  Takes out hours that are older than keep_hours_days: BigQuery allows 10,000 partitions a table, with one an hour 13 months.
+  They were sent long ago and lie in the archive; what they published stays known in int_<dataset>__published. Runs with the
+  first build after midnight; whole partitions cost nothing.
+#}
+{% macro drop_old_hours() %}
+  {%- if execute and cut_off().hour == 0 -%}
+  {%- set limit = cut_off() - modules.datetime.timedelta(days=var('keep_hours_days')) -%}
+  delete from {{ this }}
+  {%- set column = model.config.meta.change_column %}
+  where {{ column }} < {{ timestamp_literal([limit, indexed_until(model.name)] | min) }}
+  {%- endif -%}
+{% endmacro %}

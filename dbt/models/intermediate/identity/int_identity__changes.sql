@@ -1,0 +1,1 @@
+{{ changes('identity', whole=true) }}

@@ -1,0 +1,3 @@
+{{ config(materialized="incremental", full_refresh=false) }}
+
+{{ publications('identity') }}

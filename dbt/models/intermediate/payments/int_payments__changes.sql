@@ -1,0 +1,1 @@
+{{ changes('payments', whole=compares_all('payments')) }}

@@ -1,0 +1,1 @@
+{{ changes('transactions', whole=compares_all('transactions')) }}

@@ -1,0 +1,3 @@
+{{ config(materialized="incremental", full_refresh=false, partition_by=filed_by_day('filed_on')) }}
+
+{{ publications('transactions', 'booked_at') }}
