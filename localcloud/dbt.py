@@ -47,17 +47,23 @@ def run(
     *command: str,
     now: datetime | None = None,
     given: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
     project: Path = PROJECT,
 ) -> str:
-    """Run any dbt command against the warehouse, `given` its variables, and return what it printed. Raises BuildFailed."""
-    variables = {"now": now.isoformat()} | dict(given or {}) if now else dict(given or {})
+    """Run any dbt command against the warehouse, with the variables `given` and `environ` added to the
+    environment, and return what it printed.
+
+    Raises BuildFailed.
+    """
+    variables = ({"now": now.isoformat()} if now else {}) | dict(given or {})
+    extra = dict(environ or {})
     with TemporaryDirectory(prefix="dbt-") as scratch:
         arguments = [*command, *options(warehouse, project, Path(scratch)), "--vars", json.dumps(variables)]
         names = {**warehouse.environment, "DUCKDB_FILE": Path(warehouse.environment.get("DUCKDB_FILE", "")).name}
         request = {
             "command": arguments,
-            "environment": dict(environment(warehouse)),
-            "parsed": json.dumps([str(project), _written(project), warehouse.target, names]),
+            "environment": dict(environment(warehouse)) | extra,
+            "parsed": json.dumps([str(project), _written(project), warehouse.target, names, extra]),
         }
         process = _worker()
         assert process.stdin is not None
@@ -74,7 +80,7 @@ def run(
 def _worker() -> subprocess.Popen[str]:
     """The process that runs dbt, started at first use."""
     process = subprocess.Popen(
-        [PROGRAM.with_name("python"), Path(__file__).with_name("worker.py")],
+        [PROGRAM.with_name("python"), "-P", Path(__file__).with_name("dbtworker.py")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

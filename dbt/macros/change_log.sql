@@ -149,19 +149,36 @@
 {% endmacro %}
 
 {#
-  Columns whose type the contract has widened since the table was made. Without this a wider scale would be rounded on its
-  way into the old column.
+  Hook before a mart is written: columns follow the contract. A wider decimal would else be rounded on its way into the old
+  column; and a column that may be null, as nearly all may in a row that says that a record has left, has to allow it.
 #}
-{% macro widen_columns() %}
+{% macro follow_contract() %}
   {%- if execute and load_relation(this) is not none -%}
-    {%- for column in adapter.get_columns_in_relation(this) if column.name in model.columns -%}
-      {%- set wanted, held = model.columns[column.name].data_type | lower | replace(' ', ''), column.data_type | lower | replace(' ', '') -%}
-      {%- set held = held | replace('decimal', 'numeric') -%}
-      {%- if wanted.startswith('numeric(') and held.startswith('numeric') and held != wanted -%}
-        {%- do run_query("alter table " ~ this ~ " alter column " ~ column.name ~ " set data type " ~ wanted) -%}
+    {%- for column in held_columns(this) if column.name in model.columns -%}
+      {%- set wanted = model.columns[column.name] -%}
+      {%- set type, held = wanted.data_type | upper | replace(' ', ''), column.type | replace(' ', '') | replace('DECIMAL', 'NUMERIC') -%}
+      {%- if type.startswith('NUMERIC(') and held.startswith('NUMERIC') and held != type -%}
+        {%- do run_query("alter table " ~ this ~ " alter column " ~ column.name ~ " set data type " ~ wanted.data_type) -%}
+      {%- endif -%}
+      {%- if column.nullable == 'NO' and not wanted.constraints -%}
+        {%- do run_query("alter table " ~ this ~ " alter column " ~ column.name ~ " drop not null") -%}
       {%- endif -%}
     {%- endfor -%}
   {%- endif -%}
+{% endmacro %}
+
+{# Name, type with its parameters, and whether nulls are allowed, of each column of a table. #}
+{% macro held_columns(relation) %}
+  {%- set schema = (relation.include(identifier=false) ~ '.INFORMATION_SCHEMA.COLUMNS') if target.type == 'bigquery' else 'information_schema.columns' -%}
+  {%- set found = run_query(
+      "select column_name, data_type, is_nullable from " ~ schema ~ " where table_name = '" ~ relation.identifier ~ "'"
+      ~ (" and table_schema = '" ~ relation.schema ~ "'")
+  ) -%}
+  {%- set columns = [] -%}
+  {%- for row in found.rows -%}
+    {%- do columns.append({'name': row[0], 'type': row[1] | upper, 'nullable': row[2] | upper}) -%}
+  {%- endfor -%}
+  {{ return(columns) }}
 {% endmacro %}
 
 {# How many rows of a dataset wait in quarantine, by the run that is going on. #}

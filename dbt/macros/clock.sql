@@ -4,7 +4,7 @@
 #}
 {% macro run_clock() %}
   {%- set now = var('now', none) -%}
-  {%- if now and target.name == 'bigquery' -%}
+  {%- if now and target.name not in var('local_targets') -%}
     {{ exceptions.raise_compiler_error("now replaces the clock on local targets only. Leave it out.") }}
   {%- endif -%}
   {%- set instant = modules.datetime.datetime.fromisoformat(now) if now else run_started_at -%}

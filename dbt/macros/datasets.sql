@@ -59,20 +59,11 @@
   end
 {%- endmacro %}
 
-{#
-  A digest of a row's shared values. A null takes no part, so a column that is added changes no digest where it is empty;
-  decimals are written alike whatever their scale.
-#}
+{# A digest of the values of a dataset's columns in a row of `relation`. #}
 {% macro digest(dataset, relation, columns) -%}
-  {%- set parts = [] -%}
-  {%- for name in columns -%}
-    {%- set type = mart(dataset).columns[name].data_type | lower -%}
-    {%- set value = relation ~ '.' ~ name -%}
-    {%- if type.startswith('numeric') -%}{%- set value = 'cast(' ~ value ~ ' as ' ~ ('numeric' if target.type == 'bigquery' else 'decimal(38, 9)') ~ ')' -%}{%- endif -%}
-    {%- set written = ('to_json_string(' ~ value ~ ')') if type == 'json' and target.type == 'bigquery' else 'cast(' ~ value ~ ' as ' ~ dbt.type_string() ~ ')' -%}
-    {%- do parts.append("'" ~ name ~ ":' || cast(length(" ~ written ~ ") as " ~ dbt.type_string() ~ ") || ':' || " ~ written) -%}
-  {%- endfor -%}
-  {{ dbt.hash("array_to_string([" ~ parts | join(', ') ~ "], ',')") }}
+  {%- set typed = [] -%}
+  {%- for name in columns -%}{%- do typed.append((name, mart(dataset).columns[name].data_type | lower)) -%}{%- endfor -%}
+  {{ digest_of(relation, typed) }}
 {%- endmacro %}
 
 {#

@@ -10,6 +10,29 @@
 {% macro bigquery__row_text(relation) -%} to_json_string({{ relation }}) {%- endmacro %}
 {% macro duckdb__row_text(relation) -%} cast(to_json({{ relation }}) as varchar) {%- endmacro %}
 
+{#
+  A digest of values, given as pairs of a name and a type of the columns of `relation`. A null takes no part, so a column that is
+  added changes no digest where it is empty; a decimal is written alike whatever its scale.
+#}
+{% macro digest_of(relation, columns) -%} {{ adapter.dispatch('digest_of', 'amazon_pspp')(relation, columns) | trim }} {%- endmacro %}
+{% macro bigquery__digest_of(relation, columns) -%}
+  {%- set values = [] -%}
+  {%- for name, type in columns -%}
+    {%- set value = relation ~ '.' ~ name -%}
+    {%- do values.append(('to_json_string(' ~ value ~ ') as ' ~ name) if type == 'json' else value) -%}
+  {%- endfor -%}
+  to_hex(md5(regexp_replace(to_json_string(struct({{ values | join(', ') }})), r'"[A-Za-z0-9_]+":null', '')))
+{%- endmacro %}
+{% macro duckdb__digest_of(relation, columns) -%}
+  {%- set values = [] -%}
+  {%- for name, type in columns -%}
+    {%- set value = relation ~ '.' ~ name -%}
+    {%- set value = ('cast(' ~ value ~ ' as decimal(38, 9))') if type.startswith('numeric') else ('to_json(' ~ value ~ ')') -%}
+    {%- do values.append("'" ~ name ~ ":' || cast(" ~ value ~ " as varchar)") -%}
+  {%- endfor -%}
+  md5(array_to_string([{{ values | join(', ') }}], ','))
+{%- endmacro %}
+
 {# The value as another type, null where it does not fit. #}
 {% macro cast_or_null(value, type) -%} {{ adapter.dispatch('cast_or_null', 'amazon_pspp')(value, type) }} {%- endmacro %}
 {% macro bigquery__cast_or_null(value, type) -%} safe_cast({{ value }} as {{ type }}) {%- endmacro %}

@@ -229,11 +229,12 @@
   were last complete. `columns`: those that are looked up.
 #}
 {% macro reference_changes(current, key, columns, datasets) %}
-  {%- set digest = dbt.hash(row_of(columns)) -%}
+  {%- set typed = [] -%}
+  {%- for name in columns -%}{%- do typed.append((name, 'string')) -%}{%- endfor -%}
   {%- set limit = timestamp_literal(complete_until(datasets)) -%}
   with present as (
-    select {{ key }}, {{ bucket(key) }} as account_bucket, {{ digest }} as row_digest
-    from {{ current }}
+    select looked_up.{{ key }}, {{ bucket('looked_up.' ~ key) }} as account_bucket, {{ digest_of('looked_up', typed) }} as row_digest
+    from {{ current }} as looked_up
   ),
 
   before as (
@@ -269,15 +270,6 @@
   left join present on present.{{ key }} = before.{{ key }}
   where before.is_present and present.{{ key }} is null and {{ not_overtaken(datasets) }}
 {% endmacro %}
-
-{# Texts as one, told apart by their places and lengths; for a digest. #}
-{% macro row_of(columns) -%}
-  array_to_string([
-    {%- for name in columns -%}
-    '{{ name }}:' || cast(length({{ name }}) as {{ dbt.type_string() }}) || ':' || {{ name }}{{ ', ' if not loop.last }}
-    {%- endfor -%}
-  ], ',')
-{%- endmacro %}
 
 {# Whether an account has left the program since the dataset was complete. #}
 {% macro account_left(account, dataset) -%}

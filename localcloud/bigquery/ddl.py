@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -109,7 +110,7 @@ def drop(tree: exp.Drop, scope: Scope) -> None:
 
 
 def alter(tree: exp.Alter, scope: Scope) -> TableRef:
-    """ADD COLUMN and SET OPTIONS; other changes are refused."""
+    """ADD COLUMN, SET OPTIONS, and of a column DROP NOT NULL and a wider NUMERIC; other changes are refused."""
     ref = scope.reference(tree.this)
     table = scope.warehouse.find(ref)
     if table is None:
@@ -119,6 +120,8 @@ def alter(tree: exp.Alter, scope: Scope) -> TableRef:
             _add_column(scope.warehouse, table, _column(action), exists=bool(action.args.get("exists")))
         elif isinstance(action, exp.AlterSet):
             scope.warehouse.update_table(table, table.properties | _options(action, scope))
+        elif isinstance(action, exp.AlterColumn):
+            scope.warehouse.change_column(table, _altered(table, action))
         else:
             raise not_served(f"ALTER TABLE {action.sql('bigquery')}")
     return ref
@@ -136,6 +139,29 @@ def _add_column(warehouse: Warehouse, table: Table, field: Field, *, exists: boo
     if exists and field.name.lower() in {one.name.lower() for one in table.fields}:
         return
     warehouse.add_columns(table, (field,))
+
+
+def _altered(table: Table, action: exp.AlterColumn) -> Field:
+    """The column as it is to be. Raises `invalidQuery` for a type that cannot hold every value of the present one."""
+    held = next((one for one in table.fields if one.name.lower() == action.name.lower()), None)
+    if held is None:
+        raise not_found(f"Column {action.name} in {table.ref}")
+    if action.args.get("drop") and action.args.get("allow_null"):
+        return replace(held, mode="NULLABLE")
+    kind = action.args.get("dtype")
+    if kind is None:
+        raise not_served(f"ALTER TABLE {action.sql('bigquery')}")
+    wanted = _column(exp.ColumnDef(this=exp.to_identifier(held.name), kind=kind))
+    whole, scale = (wanted.precision or 38) - (wanted.scale or 0), wanted.scale or 0
+    if wanted.type != held.type or (
+        wanted.precision is not None
+        and (held.precision is None or scale < (held.scale or 0) or whole < held.precision - (held.scale or 0))
+    ):
+        raise invalid_query(
+            "ALTER TABLE ALTER COLUMN SET DATA TYPE requires that the existing column type "
+            f"({held.sql_type}) is assignable to the new type ({wanted.sql_type})"
+        )
+    return replace(held, precision=wanted.precision, scale=wanted.scale)
 
 
 def _column(definition: exp.ColumnDef) -> Field:

@@ -150,6 +150,13 @@ class Warehouse:
             table.modified = self.clock.tick()
             self._ledger.save_table(table)
 
+    def change_column(self, table: Table, field: Field) -> None:
+        """Another mode or precision for the column of that name. Its values are kept as they are."""
+        with self.turn(table.ref):
+            table.live.fields = tuple(field if one.name == field.name else one for one in table.fields)
+            table.modified = self.clock.tick()
+            self._ledger.save_table(table)
+
     def drop_table(self, ref: TableRef) -> None:
         with self.turn(ref):
             self.dataset(ref.parent).tables.pop(ref.table, None)

@@ -76,10 +76,14 @@ FROM (
         source: 'salesforce', recorded: d.SystemModstamp} AS proof
     FROM documents AS d JOIN contacts AS c ON c.Id = d.Contact__c WHERE NOT d.IsDeleted
     UNION ALL
-    SELECT DISTINCT p.contact, {
+    SELECT DISTINCT n.contact, {
         type: worded(e.document_type), number: clean(e.document_number), country: upper(e.document_country),
         expires: e.document_expires_on, source: 'fenx', recorded: e.event_time}
-    FROM people AS p JOIN entities AS e ON e.entity_id = p.entity WHERE e.event_type <> 'deleted'
+    FROM (
+        SELECT contact, entity FROM people
+        UNION
+        SELECT MasterRecordId, clean(FenX_Entity_Id__c) FROM contacts WHERE MasterRecordId IS NOT NULL
+    ) AS n JOIN entities AS e ON e.entity_id = n.entity WHERE e.event_type <> 'deleted' AND e.document_type IS NOT NULL
 )
 GROUP BY contact;
 

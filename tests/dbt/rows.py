@@ -74,17 +74,17 @@ def entity(number: str, changed: str, **fields: Any) -> Raw:
     return "fenx_Kafka_Synchronized.entity", row | fields
 
 
-def virtual_account(number: str, holder: str, version: int = 1, **fields: Any) -> Raw:
+def virtual_account(number: str, holder: str, version: int | None = 1, **fields: Any) -> Raw:
     row: Row = {"virtual_account_id": f"va{number}", "customer_ref": holder, "iban": "ES91 2100 0418 4502 0005 1332"}
     return _ledger("virtual_accounts", version, row | fields)
 
 
-def beneficiary(number: str, version: int = 1, **fields: Any) -> Raw:
+def beneficiary(number: str, version: int | None = 1, **fields: Any) -> Raw:
     row: Row = {"beneficiary_id": f"ben{number}", "name": f"Supplier {number}", "iban": None, "country": "CN"}
     return _ledger("beneficiaries", version, row | fields)
 
 
-def payment(number: str, virtual: str, payee: str, version: int = 1, **fields: Any) -> Raw:
+def payment(number: str, virtual: str, payee: str, version: int | None = 1, **fields: Any) -> Raw:
     row: Row = {"payment_id": f"pay{number}", "virtual_account_id": f"va{virtual}", "beneficiary_id": f"ben{payee}"}
     row |= {
         "amount": Decimal("1234.50"),
@@ -96,7 +96,7 @@ def payment(number: str, virtual: str, payee: str, version: int = 1, **fields: A
     return _ledger("payments", version, row | fields)
 
 
-def movement(number: str, virtual: str, version: int = 1, **fields: Any) -> Raw:
+def movement(number: str, virtual: str, version: int | None = 1, **fields: Any) -> Raw:
     row: Row = {"transaction_id": f"txn{number}", "virtual_account_id": f"va{virtual}", "direction": "credit"}
     row |= {"amount": Decimal("0.01"), "currency": "EUR", "balance_after": Decimal("-7.00"), "booked_at": START}
     return _ledger("transactions", version, row | {"value_date": START.date()} | fields)
@@ -116,6 +116,6 @@ def _salesforce(table: str, record: str, changed: str, row: Row) -> Raw:
     return f"salesforce.{table}", {"Id": record, "IsDeleted": False, "SystemModstamp": at(changed)} | row
 
 
-def _ledger(table: str, version: int, row: Row) -> Raw:
+def _ledger(table: str, version: int | None, row: Row) -> Raw:
     operation = "insert" if version == 1 else "update"
     return f"ledger.{table}", {"operation": operation, "version": version, "changed_at": START} | row

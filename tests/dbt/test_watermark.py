@@ -6,6 +6,7 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from localcloud.dbt import PROGRAM, PROJECT, BuildFailed, build, environment, options, run
@@ -13,7 +14,7 @@ from localcloud.rawdata import raw_rows
 from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
 from tests.dbt.conftest import Run
-from tests.dbt.rows import account, at, contact, loaded, payment
+from tests.dbt.rows import at, contact, loaded, payment
 from tests.dbt.state import KEYS, answer, expected, state
 
 SOON = timedelta(minutes=2)
@@ -22,21 +23,6 @@ LAST_INSTANT = timedelta(microseconds=1)
 
 def complete_until(clock: str) -> dict[str, object]:
     return dict.fromkeys(KEYS, at(clock))
-
-
-def test_rows_that_break_the_contract_hold_the_watermark_until_they_are_mended(runs: list[Run], tmp_path: Path) -> None:
-    warehouse = runs[0].copy(tmp_path)
-    warehouse.load(loaded([account("U", "14:10", BillingCountryCode="Spain"), contact("A", "14:10")], "14:30"))
-    with pytest.raises(BuildFailed, match="identity_keeps_its_contract"):
-        build(warehouse, at("15:02"))
-    assert state(warehouse).watermark == complete_until("14:00")
-
-    warehouse.load(loaded([account("U", "15:05", BillingCountryCode="FR")], "15:06"))
-    build(warehouse, at("15:20"))
-    after = state(warehouse)
-    assert after.watermark == complete_until("15:00")
-    wanted = expected(runs[0].state.marts, answer(warehouse), at("15:00") - LAST_INSTANT)
-    assert after.marts == wanted
 
 
 def test_a_killed_run_leaves_the_watermark_and_the_next_run_completes_what_it_left(
@@ -94,25 +80,49 @@ def test_a_full_refresh_reads_all_raw_rows_again_and_sends_none_again(runs: list
     assert state(warehouse) == runs[1].state
 
 
-def test_a_run_on_no_rows_is_refused(runs: list[Run], tmp_path: Path) -> None:
+def test_a_run_on_no_rows_or_a_sample_is_refused(runs: list[Run], tmp_path: Path) -> None:
     warehouse = runs[0].copy(tmp_path)
-    with pytest.raises(BuildFailed, match="as if it had left the program"):
-        build(warehouse, at("15:02"), "--empty")
-    assert state(warehouse) == runs[0].state
+    for option in (["--empty"], ["--sample", "1 hour"]):
+        with pytest.raises(BuildFailed, match="as if it had left the program"):
+            build(warehouse, at("15:02"), *option)
+        assert state(warehouse) == runs[0].state
 
 
-def test_rows_of_old_hours_are_folded_into_their_month_after_midnight(runs: list[Run], tmp_path: Path) -> None:
+def test_old_hours_leave_the_mart_after_midnight_and_what_they_sent_is_not_sent_again(
+    runs: list[Run], tmp_path: Path
+) -> None:
     warehouse = runs[0].copy(tmp_path)
-    midnight = at("0:02") + timedelta(days=120)
+    midnight = at("0:02") + timedelta(days=401)
     warehouse.load(loaded([payment("U", "U", "U", 2, status="executed")], "15:30"))
     build(warehouse, midnight)
-    payments = state(warehouse).marts["payments"]
-    assert payments.pop(("payU",))["updated_at"] == midnight - SOON - LAST_INSTANT
-    assert {row["updated_at"] for row in payments.values()} == {at("0:00").replace(day=1)}
+    assert set(state(warehouse).marts["payments"]) == {("payU",)}
+    build(warehouse, midnight + timedelta(hours=1), "--full-refresh")
+    assert set(state(warehouse).marts["payments"]) == {("payU",)}
 
 
-def test_raw_rows_that_stopped_coming_fail_the_freshness_check(tmp_path: Path) -> None:
+def test_sources_that_are_quiet_are_told_and_stop_nothing(tmp_path: Path) -> None:
     warehouse = DuckDBFile(tmp_path / "psp.duckdb")
     warehouse.load(raw_rows(seed=7, hour=0, rows=20, start=at("13:00").replace(year=2020)))
-    with pytest.raises(BuildFailed, match=r"ERROR STALE freshness of salesforce\.account "):
-        run(warehouse, "source", "freshness")
+    assert "WARN freshness of salesforce.account " in run(warehouse, "source", "freshness")
+
+
+def test_a_loader_that_stands_still_stops_the_build(tmp_path: Path) -> None:
+    warehouse = DuckDBFile(tmp_path / "psp.duckdb")
+    warehouse.load(raw_rows(seed=7, hour=0, rows=20))
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute(
+            "CREATE SCHEMA loaders; CREATE TABLE loaders.heartbeats (loader STRING, beaten_at TIMESTAMP)"
+        )
+        connection.execute("INSERT INTO loaders.heartbeats VALUES ('ledger', TIMESTAMP '2020-01-01 00:00:00')")
+    with pytest.raises(BuildFailed, match=r"ERROR STALE freshness of loaders\.heartbeats"):
+        run(warehouse, "source", "freshness", environ={"LOADERS_DATASET": "loaders"})
+
+
+def test_a_clock_that_differs_from_the_warehouses_fails_and_now_is_for_local_targets(tmp_path: Path) -> None:
+    warehouse = DuckDBFile(tmp_path / "psp.duckdb")
+    warehouse.load(raw_rows(seed=7, hour=0, rows=20))
+    with pytest.raises(BuildFailed, match="No more than 0 minutes may lie between"):
+        run(warehouse, "build", given={"clock_tolerance_minutes": 0})
+    with pytest.raises(BuildFailed, match="now replaces the clock on local targets only"):
+        run(warehouse, "build", given={"now": "2026-11-23T14:02:00Z", "local_targets": []})
+    assert not set(warehouse.rows("SHOW ALL TABLES")["name"]) & set(KEYS)

@@ -1,4 +1,5 @@
 -- Salesforce accounts and contacts that were merged into another: the record that is left at the end of the chain.
+-- Chains that are longer than merge_chain_limit, or go in a circle, fail the test on this table.
 -- Stays a table without a contract: BigQuery takes a recursive query only at the top of CREATE TABLE AS.
 with recursive merged as (
     select account_id as record_id, master_record_id
@@ -17,7 +18,7 @@ chain as (
     select chain.record_id, merged.master_record_id as surviving_id, chain.steps + 1 as steps
     from chain
     inner join merged on merged.record_id = chain.surviving_id
-    where chain.steps < 20
+    where chain.steps < {{ var('merge_chain_limit') }}
 )
 
 select record_id, surviving_id

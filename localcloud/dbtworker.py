@@ -1,7 +1,7 @@
 """dbt in a process that stays: it is started and the project is parsed once, not before every run.
 
-Runs in `.venv-dbt`. Takes lines of JSON, `{"command": [...], "environment": {...}, "parsed": "a name for what was parsed"}`,
-and answers each with `{"succeeded": true, "printed": "..."}`.
+Runs in `.venv-dbt`. Takes lines of JSON, `{"command": [...], "environment": {...}, "parsed": "what was parsed"}`, and
+answers each with `{"succeeded": true, "printed": "..."}`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -19,6 +20,7 @@ _parsed: dict[str, Any] = {}
 
 def answer(command: list[str], environment: dict[str, str], parsed: str) -> dict[str, Any]:
     """Run one command of dbt. The project is parsed when `parsed` is new."""
+    os.environ.clear()
     os.environ.update(environment)
     printed: list[str] = []
 
@@ -39,9 +41,11 @@ def answer(command: list[str], environment: dict[str, str], parsed: str) -> dict
 
 def main() -> None:
     """Answer until the input ends. What dbt itself writes to its output is not kept."""
-    answers, sys.stdout = sys.stdout, open(os.devnull, "w", encoding="utf-8")
-    for line in sys.stdin:
-        print(json.dumps(answer(**json.loads(line))), file=answers, flush=True)
+    answers = sys.stdout
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        sys.stdout = nowhere
+        for line in sys.stdin:
+            print(json.dumps(answer(**json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":
