@@ -4,33 +4,66 @@ CREATE TEMP MACRO clean(x) AS CASE WHEN trim(x) <> '' THEN trim(x) END;
 CREATE TEMP MACRO worded(x) AS list_aggregate(string_split(lower(trim(x)), ' '), 'string_agg', '_');
 CREATE TEMP MACRO compact(x) AS clean(upper(array_to_string(string_split(x, ' '), '')));
 
+-- Rows without key or order, or with an operation that nobody agreed on, say nothing.
 CREATE TEMP TABLE accounts AS
-SELECT newest.* FROM (SELECT arg_max(r, (SystemModstamp, _loaded_at)) AS newest FROM salesforce.account AS r GROUP BY r.Id);
+SELECT newest.* REPLACE (coalesce(newest.FenX_Entity_Id__c, CASE WHEN newest.IsDeleted THEN named END) AS FenX_Entity_Id__c)
+FROM (
+    SELECT arg_max(r, (SystemModstamp, _loaded_at)) AS newest,
+        arg_max(FenX_Entity_Id__c, (SystemModstamp, _loaded_at)) FILTER (FenX_Entity_Id__c IS NOT NULL) AS named
+    FROM salesforce.account AS r WHERE Id IS NOT NULL AND SystemModstamp IS NOT NULL GROUP BY r.Id
+);
 CREATE TEMP TABLE contacts AS
-SELECT newest.* FROM (SELECT arg_max(r, (SystemModstamp, _loaded_at)) AS newest FROM salesforce.contact AS r GROUP BY r.Id);
+SELECT newest.* FROM (
+    SELECT arg_max(r, (SystemModstamp, _loaded_at)) AS newest
+    FROM salesforce.contact AS r WHERE Id IS NOT NULL AND SystemModstamp IS NOT NULL GROUP BY r.Id
+);
 CREATE TEMP TABLE relations AS
 SELECT newest.* FROM (SELECT arg_max(r, (SystemModstamp, _loaded_at)) AS newest FROM salesforce.account_contact AS r GROUP BY r.Id);
 CREATE TEMP TABLE documents AS
 SELECT newest.* FROM (SELECT arg_max(r, (SystemModstamp, _loaded_at)) AS newest FROM salesforce.id_doc AS r GROUP BY r.Id);
 CREATE TEMP TABLE entities AS
 SELECT newest.* FROM (
-    SELECT arg_max(r, (event_time, kafka_offset, _loaded_at)) AS newest FROM fenx_Kafka_Synchronized.entity AS r GROUP BY r.entity_id
+    SELECT arg_max(r, (event_time, kafka_offset, _loaded_at)) AS newest FROM fenx_Kafka_Synchronized.entity AS r
+    WHERE entity_id IS NOT NULL AND event_time IS NOT NULL AND event_type IN ('created', 'updated', 'deleted')
+    GROUP BY r.entity_id
 );
 CREATE TEMP TABLE holdings AS
-SELECT newest.* FROM (SELECT arg_max(r, (version, _loaded_at)) AS newest FROM ledger.virtual_accounts AS r GROUP BY r.virtual_account_id);
+SELECT newest.* REPLACE (coalesce(newest.customer_ref, held) AS customer_ref, coalesce(newest.iban, known) AS iban) FROM (
+    SELECT arg_max(r, (version, _loaded_at)) AS newest,
+        arg_max(customer_ref, (version, _loaded_at)) FILTER (customer_ref IS NOT NULL) AS held,
+        arg_max(iban, (version, _loaded_at)) FILTER (iban IS NOT NULL) AS known
+    FROM ledger.virtual_accounts AS r WHERE virtual_account_id IS NOT NULL AND version IS NOT NULL
+        AND operation IN ('insert', 'update', 'delete')
+    GROUP BY r.virtual_account_id
+);
 CREATE TEMP TABLE payees AS
 SELECT newest.* FROM (SELECT arg_max(r, (version, _loaded_at)) AS newest FROM ledger.beneficiaries AS r GROUP BY r.beneficiary_id);
 CREATE TEMP TABLE orders AS
-SELECT newest.* FROM (SELECT arg_max(r, (version, _loaded_at)) AS newest FROM ledger.payments AS r GROUP BY r.payment_id);
+SELECT newest.* FROM (
+    SELECT arg_max(r, (version, _loaded_at)) AS newest FROM ledger.payments AS r
+    WHERE payment_id IS NOT NULL AND version IS NOT NULL AND operation IN ('insert', 'update', 'delete') GROUP BY r.payment_id
+);
 CREATE TEMP TABLE movements AS
-SELECT newest.* FROM (SELECT arg_max(r, (version, _loaded_at)) AS newest FROM ledger.transactions AS r GROUP BY r.transaction_id);
+SELECT newest.* FROM (
+    SELECT arg_max(r, (version, _loaded_at)) AS newest FROM ledger.transactions AS r
+    WHERE transaction_id IS NOT NULL AND version IS NOT NULL AND operation IN ('insert', 'update', 'delete')
+    GROUP BY r.transaction_id
+);
 
--- Three steps of merging are as many as the tests make.
+CREATE TEMP TABLE heirs AS
+WITH RECURSIVE merged AS (
+    SELECT Id AS lost, MasterRecordId AS kept FROM accounts WHERE MasterRecordId IS NOT NULL
+    UNION ALL
+    SELECT Id, MasterRecordId FROM contacts WHERE MasterRecordId IS NOT NULL
+), steps AS (
+    SELECT lost, kept FROM merged
+    UNION
+    SELECT steps.lost, merged.kept FROM steps JOIN merged ON merged.lost = steps.kept
+)
+SELECT lost, kept FROM steps WHERE kept NOT IN (SELECT lost FROM merged);
+
 CREATE TEMP TABLE whose AS
-SELECT a.Id AS known, coalesce(c.MasterRecordId, b.MasterRecordId, a.MasterRecordId, a.Id) AS customer
-FROM accounts AS a
-LEFT JOIN accounts AS b ON b.Id = a.MasterRecordId
-LEFT JOIN accounts AS c ON c.Id = b.MasterRecordId;
+SELECT a.Id AS known, coalesce(h.kept, a.Id) AS customer FROM accounts AS a LEFT JOIN heirs AS h ON h.lost = a.Id;
 INSERT INTO whose
 SELECT e.entity_id, coalesce((
     SELECT arg_max(w.customer, (w.customer <> a.Id OR NOT a.IsDeleted, a.SystemModstamp))
@@ -58,7 +91,8 @@ SELECT w.customer, c.Id AS contact, clean(c.FenX_Entity_Id__c) AS entity,
 FROM relations AS r
 JOIN whose AS w ON w.known = r.AccountId
 JOIN contacts AS named ON named.Id = r.ContactId
-JOIN contacts AS c ON c.Id = coalesce(named.MasterRecordId, named.Id)
+LEFT JOIN heirs AS h ON h.lost = named.Id
+JOIN contacts AS c ON c.Id = coalesce(h.kept, named.Id)
 WHERE NOT r.IsDeleted AND NOT c.IsDeleted
 GROUP BY ALL;
 INSERT INTO people
@@ -71,10 +105,10 @@ WHERE e.event_type <> 'deleted' AND w.customer NOT IN (SELECT customer FROM peop
 CREATE TEMP TABLE proofs AS
 SELECT contact, arg_max(proof, (coalesce(proof.expires, DATE '0001-01-01'), proof.recorded)) AS best
 FROM (
-    SELECT coalesce(c.MasterRecordId, c.Id) AS contact, {
+    SELECT coalesce(h.kept, c.Id) AS contact, {
         type: worded(d.Type__c), number: clean(d.Number__c), country: upper(d.Issuing_Country__c), expires: d.Expiry_Date__c,
         source: 'salesforce', recorded: d.SystemModstamp} AS proof
-    FROM documents AS d JOIN contacts AS c ON c.Id = d.Contact__c WHERE NOT d.IsDeleted
+    FROM documents AS d JOIN contacts AS c ON c.Id = d.Contact__c LEFT JOIN heirs AS h ON h.lost = c.Id WHERE NOT d.IsDeleted
     UNION ALL
     SELECT DISTINCT n.contact, {
         type: worded(e.document_type), number: clean(e.document_number), country: upper(e.document_country),
@@ -82,7 +116,7 @@ FROM (
     FROM (
         SELECT contact, entity FROM people
         UNION
-        SELECT MasterRecordId, clean(FenX_Entity_Id__c) FROM contacts WHERE MasterRecordId IS NOT NULL
+        SELECT h.kept, clean(c.FenX_Entity_Id__c) FROM contacts AS c JOIN heirs AS h ON h.lost = c.Id
     ) AS n JOIN entities AS e ON e.entity_id = n.entity WHERE e.event_type <> 'deleted' AND e.document_type IS NOT NULL
 )
 GROUP BY contact;

@@ -1,0 +1,122 @@
+"""Generated stories: whatever happens, a reader of every complete hour holds exactly what is to be shared.
+
+`PSPP_DBT_STORIES=50 PSPP_DBT_HOURS=24 pytest tests/dbt/test_generated.py` runs longer ones than the suite does.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from localcloud.dbt import BuildFailed, build, run
+from localcloud.warehouses import DuckDBFile, Warehouse
+from tests.dbt.generated import KINDS, Story, hour
+from tests.dbt.state import KEYS, Mart, answer, key, log, shared, state
+
+STORIES = range(int(os.environ.get("PSPP_DBT_STORIES", "2")))
+HOURS = int(os.environ.get("PSPP_DBT_HOURS", "8"))
+EVENTS = 60
+NO_LIMIT = {"departure_limit": {"rows": 0, "share": 1}}
+
+
+@dataclass
+class Reader:
+    """Reads each hour once, when it is complete, and keeps the latest row of a key."""
+
+    read_until: dict[str, datetime] = field(default_factory=dict)
+    held: dict[str, Mart] = field(default_factory=lambda: {name: {} for name in KEYS})
+    hours: dict[tuple[str, datetime], list[Any]] = field(default_factory=dict)
+
+    def read(self, warehouse: Warehouse) -> None:
+        """Read what has become complete. Raises AssertionError for a row that is sent again though nothing changed."""
+        marks = state(warehouse).watermark
+        for name in KEYS:
+            rows = sorted(log(warehouse, name), key=lambda row: (row["updated_at"], key(name, row)))
+            left = {key(name, row) for row in rows if not row["in_program"]}
+            for read, seen in self.hours.items():
+                if read[0] == name:
+                    again = [row for row in rows if row["in_program"] and _hour(row) == read[1]]
+                    assert again == seen, f"{name} {read[1]}: the hour is not the same when it is read again"
+            for row in rows:
+                stamp, end = row["updated_at"], marks.get(name)
+                if not row["in_program"] or end is None or stamp >= end or stamp < self.read_until.get(name, stamp):
+                    continue
+                self.hours.setdefault((name, _hour(row)), []).append(row)
+                held = self.held[name].get(key(name, row))
+                assert held != shared(row) or key(name, row) in left, f"{name} {key(name, row)}: sent again unchanged"
+                self.held[name][key(name, row)] = shared(row)
+            if name in marks:
+                self.read_until[name] = marks[name]
+
+
+def _hour(row: dict[str, Any]) -> datetime:
+    stamp: datetime = row["updated_at"]
+    return stamp.replace(minute=0, second=0, microsecond=0)
+
+
+def keeps_contract(name: str, row: dict[str, Any]) -> bool:
+    """Whether a row that the stories make keeps the contract; they break it in these two ways alone."""
+    if name == "payments":
+        return len(row["currency"]) == 3
+    return name != "transactions" or row["amount"] == round(row["amount"], 2)
+
+
+def advance(warehouse: DuckDBFile, random: Random, clock: datetime) -> bool:
+    """What becomes of an hour's run; whether a whole one succeeded."""
+    kind = random.choice(("plain", "plain", "plain", "twice", "skipped", "part", "untested", "failed", "slow clock"))
+    if kind == "part":
+        build(warehouse, clock, "--select", random.choice(("+identity", "payments", "+transactions", "staging")))
+    elif kind == "untested":
+        run(warehouse, "run", now=clock, given=NO_LIMIT)
+    elif kind == "failed":
+        with pytest.raises(BuildFailed):
+            run(warehouse, "build", now=clock, given={"departure_limit": {"rows": -1, "share": -1}})
+    elif kind != "skipped":
+        clock -= timedelta(hours=3 if kind == "slow clock" else 0)
+        run(warehouse, "build", now=clock, given=NO_LIMIT)
+        if kind == "twice":
+            run(warehouse, "build", now=clock + timedelta(minutes=38), given=NO_LIMIT)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("seed", STORIES)
+def test_a_reader_of_every_complete_hour_holds_exactly_what_is_to_be_shared(seed: int, tmp_path: Path) -> None:
+    warehouse, reader, random = DuckDBFile(tmp_path / "psp.duckdb"), Reader(), Random(f"runs/{seed}")
+    story = Story(Random(seed))
+    for _ in range(5):
+        for kind in ("customer", "entity", "payment", "movement"):
+            KINDS[kind](story)
+    for _ in range(HOURS):
+        warehouse.load(hour(story, EVENTS))
+        if advance(warehouse, random, story.now + timedelta(minutes=2)):
+            reader.read(warehouse)
+    for last in (1, 2, 3, 4, 5, 6):
+        story.now += timedelta(hours=1)
+        warehouse.load(story.loaded())
+        if last in (1, 6):
+            run(warehouse, "build", now=story.now + timedelta(minutes=2), given=NO_LIMIT)
+            reader.read(warehouse)
+    wanted = answer(warehouse)
+    for name in KEYS:
+        latest = state(warehouse).marts[name]
+        good = {at for at, row in wanted[name].items() if keeps_contract(name, row)}
+        assert {at: reader.held[name].get(at) for at in good} == {at: wanted[name][at] for at in good}
+        assert {at for at, row in latest.items() if row["in_program"]} <= set(wanted[name])
+        assert all(keeps_contract(name, row) for row in reader.held[name].values())
+
+
+def test_a_full_refresh_of_a_generated_story_sends_nothing_again(tmp_path: Path) -> None:
+    warehouse, story = DuckDBFile(tmp_path / "psp.duckdb"), Story(Random("refresh"))
+    for _ in range(3):
+        warehouse.load(hour(story, 2 * EVENTS))
+        run(warehouse, "build", now=story.now + timedelta(minutes=2), given=NO_LIMIT)
+    before = {name: log(warehouse, name) for name in KEYS}
+    run(warehouse, "build", "--full-refresh", now=story.now + timedelta(hours=1), given=NO_LIMIT)
+    assert {name: log(warehouse, name) for name in KEYS} == before
