@@ -79,9 +79,6 @@
   records of the others are found by the days under which they are filed.
 #}
 {% macro changes(dataset, whole) %}
-  {%- if flags.EMPTY or flags.SAMPLE -%}
-    {{ exceptions.raise_compiler_error("With --empty or --sample every row would look as if it had left the program.") }}
-  {%- endif -%}
   {%- set current, published = ref('int_' ~ dataset ~ '__current'), ref('int_' ~ dataset ~ '__published') -%}
   {%- if execute %}
   {%- set key, columns = mart(dataset).config.meta.key, shared_columns(dataset) -%}

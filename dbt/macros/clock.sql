@@ -14,14 +14,22 @@
   {{ return(instant.astimezone(modules.pytz.utc)) }}
 {% endmacro %}
 
+{# Fails a run that would look at a part of the raw rows only. #}
+{% macro check_whole() %}
+  {%- if execute and (flags.EMPTY or invocation_args_dict.get('sample')) -%}
+    {{ exceptions.raise_compiler_error("With --empty or --sample every row would look as if it had left the program.") }}
+  {%- endif -%}
+{% endmacro %}
+
 {# Fails the run when its clock and the warehouse's are more than `clock_tolerance_minutes` apart. #}
 {% macro check_clock() %}
+  {%- set ours = run_clock() -%}
   {%- if execute and flags.WHICH in ('build', 'run', 'retry') and not var('now', none) -%}
     {%- set theirs = in_utc(run_query("select current_timestamp as now").columns[0].values()[0]) -%}
-    {%- set apart = (theirs - run_clock()).total_seconds() | abs -%}
+    {%- set apart = (theirs - ours).total_seconds() | abs -%}
     {%- if apart > var('clock_tolerance_minutes') * 60 -%}
       {{ exceptions.raise_compiler_error(
-          "The runner's clock says " ~ run_clock() ~ ", the warehouse's " ~ theirs ~ ". No more than "
+          "The runner's clock says " ~ ours ~ ", the warehouse's " ~ theirs ~ ". No more than "
           ~ var('clock_tolerance_minutes') ~ " minutes may lie between. Set the runner's clock, and build again.") }}
     {%- endif -%}
   {%- endif -%}

@@ -3,7 +3,9 @@
 {%- endmacro %}
 
 {% macro create_watermark() %}
+  {%- if flags.WHICH in ('build', 'run', 'test', 'retry') -%}
   create table if not exists {{ watermark_table() }} (dataset string, complete_until timestamp)
+  {%- endif -%}
 {% endmacro %}
 
 {#
@@ -61,7 +63,7 @@
       if node.resource_type in ('model', 'test', 'seed', 'snapshot') and node.config.enabled and node.unique_id not in succeeded -%}
     {%- do missing.append(node.name) -%}
   {%- endfor -%}
-  {%- if missing or flags.EMPTY or flags.SAMPLE or flags.WHICH != 'build' -%}
+  {%- if missing or flags.WHICH != 'build' -%}
     {%- do log("Watermark stays: " ~ ((missing | length) ~ " of the project's models and tests did not succeed in this run, first "
         ~ missing[0] if missing else "this was no plain dbt build") ~ ".", info=true) -%}
     {{ return('') }}
