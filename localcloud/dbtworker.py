@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # type: ignore[import-not-found]
+from dbt.cli.main import dbtRunner  # type: ignore[import-not-found]
 
 _parsed: dict[str, Any] = {}
 
