@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from pathlib import Path
@@ -38,7 +39,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
         if cmd_name not in COMMANDS:
-            return None
+            close = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" Did you mean {close[0]}?" if close else " See --help for the commands."
+            raise click.UsageError(f"There is no command {cmd_name}.{hint}", ctx)
         command = importlib.import_module(f"pipeline.cli.{COMMANDS[cmd_name]}").command
         assert isinstance(command, click.Command)
         return command
@@ -50,7 +53,7 @@ class Commands(click.Group):
         super().format_epilog(ctx, formatter)
 
 
-@click.command(cls=Commands, epilog=EXIT_CODES)
+@click.command(cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, message="%(version)s")
 def main() -> None:
     """Share hourly changes of BigQuery datasets with the partner, and prove it.

@@ -33,6 +33,11 @@ ATTENTION: Final = 1
 USAGE: Final = 2
 RETRYABLE: Final = 3
 PERMANENT: Final = 4
+INTERRUPTED: Final = 130
+BROKEN_OFF: Final = (
+    "Broken off. What was recorded until now stays, and the next message or command goes on from there; an upload that "
+    "was under way is sent again. See where it stands: python -m pipeline status."
+)
 
 PATIENCE: Final = 30.0
 """Seconds after which a person at a terminal hears that a service does not answer."""
@@ -40,10 +45,11 @@ PATIENCE: Final = 30.0
 EXIT_CODES: Final = """\b
 Exit codes:
   0  done, and nothing needs attention
-  1  done, and something needs attention (or you broke it off)
+  1  done, and something needs attention
   2  the command line or the environment says something that cannot be carried out
   3  an error that may be gone when the command is repeated
-  4  an error that stays until somebody mends its cause
+  4  an error that stays until somebody fixes its cause
+  130  you broke it off
 """
 
 _MENDED_BY_CALLER: Final = (MessageRejected, SettingsInvalid, ContractInvalid)
@@ -121,7 +127,8 @@ class Session:
     ) -> bytes:
         payload: dict[str, object] = {"action": action, **{name: value for name, value in more.items() if value}}
         if start is not None:
-            payload["window"] = {"start": start, "end": end if end is not None else _an_hour_after(start)}
+            first = _in_utc(start)
+            payload["window"] = {"start": first, "end": _an_hour_after(first) if end is None else _in_utc(end)}
         elif end is not None:
             raise click.UsageError("--end needs --start.")
         if datasets:
@@ -195,6 +202,9 @@ def operator(function: Callable[..., int]) -> Callable[..., None]:
                 code = function(session, **options)
         except PipelineError as error:
             code = session.complain(error)
+        except KeyboardInterrupt:
+            click.echo(BROKEN_OFF, err=True)
+            code = INTERRUPTED
         context.exit(code)
 
     return callback
@@ -223,6 +233,15 @@ def _events(log_to: str | None) -> Iterator[None]:
                 raise click.UsageError(f"--log: {log_to} cannot be written: {error.strerror}.") from None
         ending.enter_context(log.written_to(stream))
         yield
+
+
+def _in_utc(text: str) -> str:
+    """A time as the grid prints it, without an offset, is UTC; any other text is left to the reader of requests."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return text if instant.tzinfo else instant.replace(tzinfo=UTC).isoformat()
 
 
 def _an_hour_after(start: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.records.store import Entry
     from pipeline.run import Run
     from pipeline.status.grid import Cell
+    from pipeline.status.timeline import Moment
     from pipeline.window import Slot
 
     Grid = dict[datetime, dict[str, Cell]]
@@ -33,31 +34,46 @@ TERMINAL: Final[dict[Colour, str]] = {"green": "green", "grey": "dim", "blue": "
 @click.argument("hour", required=False)
 @click.option("--hours", default=48, show_default=True, type=click.IntRange(1, 744), help="How far back.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained page as well.")
+@click.option("--records", is_flag=True, help="With DATASET and HOUR: every record in full.")
 @operator
-def command(session: Session, dataset: str | None, hour: str | None, hours: int, html: Path | None) -> int:
+def command(
+    session: Session, dataset: str | None, hour: str | None, hours: int, html: Path | None, records: bool
+) -> int:
     """Show where every dataset stands in each of the last hours: verdict, rows, bytes.
 
-    With DATASET and HOUR, one delivery in full: every record of every revision, and what the partner returned for it.
-    Exit code 1 where anything needs attention.
+    With DATASET alone, its last hours. With DATASET and HOUR, one delivery as a timeline: planned, sealed, at the
+    partner, certified, returned; --records shows every record of every revision. Exit code 1 where anything needs
+    attention.
 
     \b
     Examples:
       python -m pipeline status
       python -m pipeline status --hours 12 --json
       python -m pipeline status --html status.html
+      python -m pipeline status payments --hours 24
       python -m pipeline status payments 2026-11-23T13:00:00Z
+      python -m pipeline status payments "2026-11-23 13:00" --records
     """
     if html is None:
         session.needed = READING
-    if dataset is None:
-        return _grid(session, hours, html)
-    if hour is None or html is not None:
-        raise click.UsageError("Name DATASET and HOUR together, and without --html.")
-    (slot,) = session.request("certify", hour, None, (dataset,)).slots()
-    return _one(session, slot)
+    if hour is None:
+        if records:
+            raise click.UsageError("--records goes with DATASET and HOUR.")
+        return _grid(session, _names(session, dataset), hours, html)
+    if html is not None:
+        raise click.UsageError("--html shows the grid; leave HOUR out.")
+    (slot,) = session.request("certify", hour, None, (str(dataset),)).slots()
+    return _one(session, slot, records=records)
 
 
-def _grid(session: Session, hours: int, html: Path | None) -> int:
+def _names(session: Session, dataset: str | None) -> tuple[str, ...]:
+    known = tuple(sorted(session.deployment.datasets))
+    if dataset is not None and dataset not in known:
+        raise click.UsageError(f"There is no dataset {dataset}; there are {', '.join(known)}.")
+    return known if dataset is None else (dataset,)
+
+
+def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | None) -> int:
     from pipeline.status.grid import grid
     from pipeline.status.history import histories
     from pipeline.window import Window
@@ -65,7 +81,6 @@ def _grid(session: Session, hours: int, html: Path | None) -> int:
     run = session.run()
     last = Window.last_full_hour_before(run.now())
     window = Window(last.end - timedelta(hours=hours), last.end)
-    names = tuple(sorted(session.deployment.datasets))
     found = grid(histories(names, window, run), run.now())
     cells = [cell for row in found.values() for cell in row.values()]
     if html is not None:
@@ -73,12 +88,19 @@ def _grid(session: Session, hours: int, html: Path | None) -> int:
 
         keys, trouble = _keys(session, run)
         subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, {})
-        html.write_text(page(subject, found, keys, trouble, run.now()), encoding="utf-8")
+        _write(html, page(subject, found, keys, trouble, run.now()))
     if session.as_json:
         session.write({"window": str(window), "cells": [cell.as_json() for cell in cells]})
     else:
         _show(session, found, names)
     return OK if all(cell.well for cell in cells) else ATTENTION
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _keys(session: Session, run: Run) -> tuple[list[KeyState], str | None]:
@@ -103,7 +125,7 @@ def _show(session: Session, found: Grid, names: tuple[str, ...]) -> None:
     session.console.print(table)
     for one in troubles(found):
         hours = f"{len(one.window)} hours from " if len(one.window) > 1 else ""
-        told = plain("; ".join(one.problems) or "see the delivery in full")
+        told = plain("; ".join(one.problems) or STATES[one.state].meaning)
         session.say(f"{one.dataset} {hours}{one.window.start:%Y-%m-%d %H:%M} [red]{one.state}[/]: {told}")
 
 
@@ -115,14 +137,15 @@ def _shown(cell: Cell) -> str:
     return f"[{colour}]{cell.state}[/]{revision} [dim]{', '.join(figures)}[/]".strip()
 
 
-def _one(session: Session, slot: Slot) -> int:
+def _one(session: Session, slot: Slot, *, records: bool) -> int:
     from pipeline.status.grid import cell
     from pipeline.status.history import history, returned_for
+    from pipeline.status.timeline import timeline
 
     run = session.run()
-    records = run.records.folder(slot)
-    found = cell(history(records), run.now())
-    entries, returned = records.entries(), returned_for(slot, run)
+    folder = run.records.folder(slot)
+    found = cell(history(folder), run.now())
+    entries, returned = folder.entries(), returned_for(slot, run)
     if session.as_json:
         shown = [
             {
@@ -135,12 +158,30 @@ def _one(session: Session, slot: Slot) -> int:
         session.write(
             {**found.as_json(), "records": shown, "returned": [one.model_dump(mode="json") for one in returned]}
         )
+    elif records:
+        _show_records(session, found, entries, returned)
     else:
-        _show_one(session, found, entries, returned)
+        _show_timeline(session, found, timeline(slot, entries, returned), [e for e in entries if e.damage])
     return OK if found.well and not any(entry.damage for entry in entries) else ATTENTION
 
 
-def _show_one(session: Session, cell: Cell, entries: list[Entry], returned: list[Returned]) -> None:
+def _show_timeline(session: Session, cell: Cell, moments: list[Moment], damaged: list[Entry]) -> None:
+    session.say(f"{cell.slot.dataset} {cell.slot.window.start:%Y-%m-%d %H:%M} UTC: {_shown(cell)}")
+    for moment in moments:
+        revision = "  " if moment.revision is None else f"r{moment.revision}"
+        what = f"[red]{plain(moment.what)}[/]" if moment.is_bad else f"[bold]{plain(moment.what)}[/]"
+        session.say(f"  {moment.at:%Y-%m-%d %H:%M:%S} {revision} {what}: {plain(moment.sentence)}")
+        for line in moment.lines:
+            session.say(f"      {plain(line)}")
+    for entry in damaged:
+        session.say(f"  [red]{plain(entry.name)}: {plain(entry.damage)}[/]")
+    if not moments and not damaged:
+        session.say("  Nothing is recorded.")
+    if not cell.well:
+        session.say(f"What to do: {STATES[cell.state].action}")
+
+
+def _show_records(session: Session, cell: Cell, entries: list[Entry], returned: list[Returned]) -> None:
     session.say(f"{cell.slot.dataset} {cell.slot.window.start:%Y-%m-%d %H:%M} UTC: {_shown(cell)}")
     for problem in cell.problems:
         session.say(f"  [red]{plain(problem)}[/]")
