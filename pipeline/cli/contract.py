@@ -65,7 +65,14 @@ def diff(session: Session, files: tuple[Path, ...], against: str | None, notice:
 @_directories[1]
 @operator
 def check(session: Session, contracts: Path, docs: Path) -> int:
-    """Compare the contracts with the last released ones: version raised enough, notice written, pages current."""
+    """Compare the contracts with the last released ones: version raised enough, notice written, pages current.
+
+    Exit code 1 where anything is found.
+
+    \b
+    Examples:
+      python -m pipeline contract check
+    """
     from pipeline.contracts.reader import load
     from pipeline.contracts.releases import problems
 
@@ -83,7 +90,12 @@ def check(session: Session, contracts: Path, docs: Path) -> int:
 @_directories[1]
 @operator
 def release(session: Session, contracts: Path, docs: Path) -> int:
-    """Keep each contract's text under its version, and write the pages with the notices for the partner."""
+    """Keep each contract's text under its version, and write the pages with the notices for the partner.
+
+    \b
+    Examples:
+      python -m pipeline contract release
+    """
     from pipeline.contracts.reader import load
     from pipeline.contracts.releases import release as keep
 

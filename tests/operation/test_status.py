@@ -197,5 +197,6 @@ def test_a_cell_in_json_has_plain_values() -> None:
         "bytes": None,
         "sealed_bytes": None,
         "seconds": None,
+        "late_seconds": None,
         "problems": [],
     }
