@@ -5,6 +5,7 @@ RUN = $(VENV)/bin/python -W error::SyntaxWarning
 READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
 WORKERS ?= 2
+FAR = $(if $(DISTANCE),--distance)
 APART = tests/faults tests/chaos tests/deployed
 
 .DEFAULT_GOAL := help
@@ -33,11 +34,11 @@ $(DBT_READY): dbt/requirements.txt
 packages:
 	@PYTHON=$(PYTHON) sh localcloud/packages.sh
 
-demo: setup ## one hour of changes, from the warehouse to the partner, and the proof
-	$(RUN) -m localcloud.demo
+demo: setup ## hours of changes, from the warehouse to the partner, and the proof (DISTANCE=1: as far as in the cloud)
+	$(RUN) -m localcloud.demo $(FAR)
 
 up: setup ## the local cloud, kept running for experiments by hand
-	$(RUN) -m localcloud.demo --stay
+	$(RUN) -m localcloud.demo --stay $(FAR)
 
 test: setup ## the tests of every module, of the chain, of operation, dbt and Terraform
 	$(RUN) -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(PYTEST)

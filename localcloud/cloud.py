@@ -31,6 +31,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from localcloud import keys
+from localcloud.distance import NONE, Distance
 from localcloud.partner import faults, journal
 from localcloud.processes import Service, start
 
@@ -48,6 +49,7 @@ class LocalCloud:
     """
 
     root: Path
+    distance: Distance = NONE
     services: dict[str, Service] = field(default_factory=dict)
     partner_key: keys.PgpKey = field(init=False)
     signing_key: keys.PgpKey = field(init=False)
@@ -108,7 +110,7 @@ class LocalCloud:
             "localcloud.partner",
             *["--profile", profile, "--root", str(self.partner_root(profile)), "--port", str(port)],
             *["--host-key", str(self.root / "host_key"), "--authorized-keys", str(self.root / "authorized_keys")],
-            *["--log", str(self.root / f"{profile}.journal"), *options],
+            *["--log", str(self.root / f"{profile}.journal"), *self.distance.options("partner"), *options],
             logs=self.root / "logs",
         )
 
@@ -183,19 +185,24 @@ def local_cloud(
     root: Path,
     *,
     profiles: Sequence[ServerProfile] = ("aws",),
-    store_options: Sequence[str] = (),
+    distance: Distance = NONE,
     pgp_algorithm: keys.PgpAlgorithm = "ed25519/cv25519",
 ) -> Iterator[LocalCloud]:
-    """Start all services under `root`, with a server of the partner for each profile; end them afterwards."""
-    cloud, logs = LocalCloud(root), root / "logs"
+    """Start all services under `root`, as far away as `distance` says, with a server of the partner for each profile.
+
+    They end with the block.
+    """
+    cloud, logs = LocalCloud(root, distance), root / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with ExitStack() as ending:
         ending.callback(cloud.stop)
-        cloud.services["bigquery"] = start("localcloud.bigquery", logs=logs)
-        store = ("--root", str(root / "buckets"), *store_options)
+        cloud.services["bigquery"] = start("localcloud.bigquery", *distance.options("bigquery"), logs=logs)
+        store = ("--root", str(root / "buckets"), *distance.options("storage"))
         cloud.services["storage"] = start("localcloud.storage", *store, logs=logs)
-        cloud.services["secretmanager"] = start("localcloud.secretmanager", logs=logs)
-        pubsub = ("--faults-file", str(root / "pubsub.faults.json"))
+        cloud.services["secretmanager"] = start(
+            "localcloud.secretmanager", *distance.options("secretmanager"), logs=logs
+        )
+        pubsub = ("--faults-file", str(root / "pubsub.faults.json"), *distance.options("pubsub"))
         cloud.services["pubsub"] = start("localcloud.pubsub", *pubsub, logs=logs)
         _make_keys(cloud, pgp_algorithm)
         for profile in profiles:

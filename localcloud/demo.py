@@ -20,6 +20,7 @@ from rich.table import Table
 from localcloud.cloud import PROJECT
 from localcloud.dbt import build
 from localcloud.deployment import DATASET, TOPIC, LocalDeployment, local_deployment
+from localcloud.distance import CLOUD, NONE
 from localcloud.function import Function
 from localcloud.opened import Opened, open_files
 from localcloud.rawdata import raw_rows
@@ -59,11 +60,14 @@ def main() -> int:
     """Run the demonstration; 0 where everything was as it must be."""
     parser = argparse.ArgumentParser(prog="python -m localcloud.demo", description=__doc__)
     parser.add_argument("--stay", action="store_true", help="keep everything running afterwards")
-    stay = parser.parse_args().stay
+    parser.add_argument("--distance", action="store_true", help="services as far away as in the cloud")
+    given = parser.parse_args()
     began = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="pspp-demo-") as root,
-        local_deployment(Path(root), pgp_algorithm="rsa3072", tables=False) as deployment,
+        local_deployment(
+            Path(root), pgp_algorithm="rsa3072", tables=False, distance=CLOUD if given.distance else NONE
+        ) as deployment,
     ):
         console.print(
             f"The local cloud is up ({time.monotonic() - began:.1f} s); keys, secrets, buckets, topics are made."
@@ -73,7 +77,7 @@ def main() -> int:
             deployment.subscribe(function)
             latest = Window.last_full_hour_before(datetime.now(UTC))
             good = _two_hours(deployment, function, latest) and _once_more(deployment, function, latest)
-            if stay and good:
+            if given.stay and good:
                 _stay(deployment, function)
         except KeyboardInterrupt:
             return 0

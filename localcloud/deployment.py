@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,7 @@ from google.pubsub_v1 import PubsubMessage
 
 from localcloud import keys, sampledata
 from localcloud.cloud import PROJECT, LocalCloud, ServerProfile, local_cloud
+from localcloud.distance import NONE, Distance
 from localcloud.function import Function
 from localcloud.processes import Service
 from localcloud.tables import Tables
@@ -214,14 +215,14 @@ def local_deployment(
     profile: ServerProfile = "aws",
     contracts_directory: Path | None = None,
     tables: bool = True,
-    store_options: Sequence[str] = (),
+    distance: Distance = NONE,
     pgp_algorithm: keys.PgpAlgorithm = "ed25519/cv25519",
 ) -> Iterator[LocalDeployment]:
     """A local cloud under `root` and one deployment in it, named as in production; both end with the block.
 
     Without `tables` the warehouse stays empty, for dbt to build in.
     """
-    with local_cloud(root, profiles=[profile], store_options=store_options, pgp_algorithm=pgp_algorithm) as cloud:
+    with local_cloud(root, profiles=[profile], distance=distance, pgp_algorithm=pgp_algorithm) as cloud:
         made = LocalDeployment(cloud, profile=profile, contracts_directory=contracts_directory or HERE / "contracts")
         made.create()
         if tables:

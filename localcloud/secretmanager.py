@@ -229,10 +229,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="localcloud.secretmanager", description="Secret Manager on one machine")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--faults-file", type=Path, help="see localcloud/pubsub/faults.py")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="what every request takes longer")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes")
     given = parser.parse_args()
     name = "google.cloud.secretmanager.v1.SecretManagerService"
-    handler = service(name, SecretManager().methods(), Faults(given.faults_file))
+    handler = service(name, SecretManager().methods(), Faults(given.faults_file), given.latency_ms / 1000)
     serve("secretmanager", given.port, [handler], exit_with_parent=given.exit_with_parent)
 
 

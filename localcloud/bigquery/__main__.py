@@ -14,6 +14,8 @@ from . import storage_read, wire
 from .rest import Rest
 from .service import Service
 
+JOBS = ("jobs.query", "jobs.insert")
+
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT, and with --exit-with-parent until stdin closes."""
@@ -22,12 +24,17 @@ def main() -> None:
     parser.add_argument("--grpc-port", type=int, default=0, help="0: any free port")
     parser.add_argument("--database", type=Path, help="DuckDB file; in memory without it")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every request")
+    parser.add_argument("--job-ms", type=float, default=0.0, help="added to every query and load job")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes")
     arguments = parser.parse_args()
 
     service = Service(arguments.database)
-    latency = arguments.latency_ms / 1000
-    rest = wire.server(arguments.rest_port, Rest(service).find, service.faults, latency)
+    latency, job = float(arguments.latency_ms) / 1000, float(arguments.job_ms) / 1000
+
+    def delay(method: str) -> float:
+        return latency + (job if method in JOBS else 0.0)
+
+    rest = wire.server(arguments.rest_port, Rest(service).find, service.faults, delay)
     grpc_server, grpc_port = storage_read.serve(service, arguments.grpc_port, latency)
     threading.Thread(target=rest.serve_forever, name="rest", daemon=True).start()
 

@@ -85,8 +85,13 @@ class Route:
     answer: Answer
 
 
-def server(port: int, find: Callable[[Request], Route | None], faults: Faults, latency: float) -> ThreadingHTTPServer:  # noqa: C901  # its nested handler counts
-    """A server on 127.0.0.1 that asks `find` who answers a request; nobody means 501."""
+def server(  # noqa: C901  # its nested handler counts
+    port: int, find: Callable[[Request], Route | None], faults: Faults, delay: Callable[[str], float]
+) -> ThreadingHTTPServer:
+    """A server on 127.0.0.1 that asks `find` who answers a request; nobody means 501.
+
+    `delay` is how many seconds a method takes longer.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -105,11 +110,11 @@ def server(port: int, find: Callable[[Request], Route | None], faults: Faults, l
 
         def _answer(self, request: Request) -> Response | None:
             """The response, or None where a fault keeps it back."""
-            time.sleep(latency)
             try:
                 route = find(request)
                 if route is None:
                     raise not_served(f"{request.method} {request.path}")
+                time.sleep(delay(route.name))
                 fault = faults.take(route.name)
                 if fault is not None and fault.after == 0 and self._strike(fault, request):
                     return None

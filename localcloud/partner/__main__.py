@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--rtt-ms", type=float, default=0, help="round-trip time to add")
+    parser.add_argument("--bytes-per-second", type=float, default=0, help="what the line carries; 0: any number")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin, a pipe, closes")
     parser.add_argument("--log", type=Path, help="aws: a JSON line a request; openssh: sshd's log of connections")
     aws = parser.add_argument_group("aws profile only")
@@ -56,7 +57,7 @@ def _listener(arguments: argparse.Namespace, workspace: Path) -> Listener:
     else:
         journal, faults = Journal(), Faults(None)
         serve = openssh_server(a.root, a.host_key, a.authorized_keys, workspace, a.log)
-    return Listener(a.host, a.port, serve, faults, journal, a.rtt_ms / 1000)
+    return Listener(a.host, a.port, serve, faults, journal, a.rtt_ms / 1000, a.bytes_per_second)
 
 
 async def _run(arguments: argparse.Namespace) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 
-from localcloud.partner.distance import stretch
+from localcloud.distance import Line
+from localcloud.partner.delay import stretch
 from localcloud.partner.faults import Faults
 from localcloud.partner.journal import Entry, Journal
 
@@ -14,10 +15,13 @@ Serve = Callable[[socket.socket], Awaitable[None]]
 class Listener:
     """Hands each accepted socket to `serve`, which owns it from then on and returns when the connection is over.
 
-    `rtt` in seconds. `port` 0 takes any free port; `self.port` is the one in use, open from construction on.
+    `rtt` in seconds, `rate` in bytes a second and direction (0: no limit). `port` 0 takes any free port; `self.port` is
+    the one in use, open from construction on.
     """
 
-    def __init__(self, host: str, port: int, serve: Serve, faults: Faults, journal: Journal, rtt: float = 0) -> None:
+    def __init__(
+        self, host: str, port: int, serve: Serve, faults: Faults, journal: Journal, rtt: float = 0, rate: float = 0
+    ) -> None:
         self._socket = socket.create_server((host, port))
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
@@ -25,6 +29,7 @@ class Listener:
         self._faults = faults
         self._journal = journal
         self._rtt = rtt
+        self._lines = (Line(rate), Line(rate)) if rtt or rate else None
 
     async def run(self) -> None:
         """Serve until cancelled; then every connection is cut."""
@@ -44,14 +49,14 @@ class Listener:
                     await _silence(client)
             return
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._rtt:
+        if self._lines is None:
             await self._serve(client)
             return
         near, far = socket.socketpair()
         near.setblocking(False)
         far.setblocking(False)
         async with asyncio.TaskGroup() as both:
-            both.create_task(stretch(client, near, self._rtt))
+            both.create_task(stretch(client, near, self._rtt, self._lines))
             await self._serve(far)
 
 

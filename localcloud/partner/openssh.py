@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import os
 import shutil
+import signal
 import socket
 from pathlib import Path
 
@@ -49,16 +50,20 @@ Subsystem sftp internal-sftp
 ForceCommand internal-sftp -d {start}
 """
     )
-    command = [sshd, "-i", "-f", str(configuration), *(["-E", str(log)] if log else ["-e"])]
+    if log is not None:  # OpenSSH 10 expands % signs in the name of the log
+        (workspace / "log").symlink_to(log.resolve())
+    command = [sshd, "-i", "-f", str(configuration), *(["-E", str(workspace / "log")] if log else ["-e"])]
 
     async def serve(client: socket.socket) -> None:
         with client:
-            process = await asyncio.create_subprocess_exec(*command, stdin=client.fileno(), stdout=client.fileno())
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=client.fileno(), stdout=client.fileno(), start_new_session=True
+            )
         try:
             await process.wait()
         finally:
-            if process.returncode is None:
-                process.kill()
+            if process.returncode is None:  # its children hold the connection too
+                os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
 
     return serve

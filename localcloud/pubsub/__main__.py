@@ -18,12 +18,14 @@ def main() -> None:
         "--shortest-ack-deadline", type=int, default=DEFAULT_DEADLINE, help="seconds; the real service has 10"
     )
     parser.add_argument("--faults-file", type=Path, help="see faults.py")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="what every request takes longer")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes")
     given = parser.parse_args()
     broker, faults = Broker(given.push_concurrency), Faults(given.faults_file)
+    subscriber, latency = Subscriber(broker, given.shortest_ack_deadline), given.latency_ms / 1000
     services = (
-        service("google.pubsub.v1.Publisher", Publisher(broker).methods(), faults),
-        service("google.pubsub.v1.Subscriber", Subscriber(broker, given.shortest_ack_deadline).methods(), faults),
+        service("google.pubsub.v1.Publisher", Publisher(broker).methods(), faults, latency),
+        service("google.pubsub.v1.Subscriber", subscriber.methods(), faults, latency),
     )
     serve("pubsub", given.port, services, exit_with_parent=given.exit_with_parent)
 

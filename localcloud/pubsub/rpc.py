@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,16 +60,16 @@ class Method:
     streams: bool = False
 
 
-def service(name: str, methods: Sequence[Method], faults: Faults) -> grpc.GenericRpcHandler:
-    """The methods as the gRPC service of this full name."""
-    return grpc.method_handlers_generic_handler(name, {one.name: _handler(one, faults) for one in methods})
+def service(name: str, methods: Sequence[Method], faults: Faults, latency: float = 0) -> grpc.GenericRpcHandler:
+    """The methods as the gRPC service of this full name; one that does not stream takes `latency` seconds longer."""
+    return grpc.method_handlers_generic_handler(name, {one.name: _handler(one, faults, latency) for one in methods})
 
 
-def _handler(method: Method, faults: Faults) -> grpc.RpcMethodHandler:
+def _handler(method: Method, faults: Faults, latency: float) -> grpc.RpcMethodHandler:
     serialize = _empty if method.gives is None else method.gives.serialize
     if method.streams:
         return grpc.stream_stream_rpc_method_handler(_streaming(method, faults), method.takes.deserialize, serialize)
-    return grpc.unary_unary_rpc_method_handler(_unary(method, faults), method.takes.deserialize, serialize)
+    return grpc.unary_unary_rpc_method_handler(_unary(method, faults, latency), method.takes.deserialize, serialize)
 
 
 def _empty(_: None) -> bytes:
@@ -76,8 +77,9 @@ def _empty(_: None) -> bytes:
     return b""
 
 
-def _unary(method: Method, faults: Faults) -> Callable[[Any, grpc.ServicerContext], Any]:
+def _unary(method: Method, faults: Faults, latency: float) -> Callable[[Any, grpc.ServicerContext], Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
+        time.sleep(latency)
         try:
             action = _struck(method, faults, context)
             answer = method.function(request, context)

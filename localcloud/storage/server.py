@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 from urllib.parse import parse_qsl, urlsplit
 
+from localcloud.distance import Line
 from localcloud.storage.content import PIECE, let_go
 from localcloud.storage.errors import Refused
 from localcloud.storage.faults import Fault, Faults, flipped
@@ -27,11 +28,12 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, service: Service, faults: Faults, latency: float = 0.0) -> None:
+    def __init__(self, port: int, service: Service, faults: Faults, latency: float = 0.0, rate: float = 0.0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.service = service
         self.faults = faults
         self.latency = latency
+        self.up, self.down = Line(rate), Line(rate)
 
     @property
     def url(self) -> str:
@@ -41,8 +43,9 @@ class Server(ThreadingHTTPServer):
 class _SocketBody:
     """The body of a request, from the connection."""
 
-    def __init__(self, stream: BufferedIOBase, length: int) -> None:
+    def __init__(self, stream: BufferedIOBase, length: int, line: Line) -> None:
         self._stream = stream
+        self._line = line
         self._left = length
         self.length = length
 
@@ -52,6 +55,7 @@ class _SocketBody:
             if not piece:
                 raise ClientGone
             self._left -= len(piece)
+            self._line.carry(len(piece))
             yield piece
 
 
@@ -75,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _handle(self) -> None:
-        body = _SocketBody(self.rfile, int(self.headers.get("Content-Length") or 0))
+        body = _SocketBody(self.rfile, int(self.headers.get("Content-Length") or 0), self.server.up)
         if self.path == FAULTS_PATH:
             self._send(self._control(body))
             return
@@ -132,6 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(length))
         self.end_headers()
         sent = length // 2 if truncate else length
+        self.server.down.carry(sent)
         if isinstance(content, FileRange) and not flip:
             self.wfile.flush()
             with content.file as file:

@@ -138,8 +138,8 @@ class Decryption:
         No `signers` means that no signature is expected. What was signed in time stays good after the key's end:
         whoever looks at an old message says `signer_may_have_expired`.
         """
-        if self.recipients and not self.decrypted:
-            return "not decrypted"
+        if self.recipients and not self.decrypted:  # gpg 2.4 tries no key on a message that is cut short
+            return "not decrypted" if "DECRYPTION_FAILED" in self.failures else "damaged"
         for signature in self.signatures:
             allowed = signature.state == "expired signer" and signer_may_have_expired
             if signature.state != "good" and not allowed:

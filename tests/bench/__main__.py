@@ -1,5 +1,6 @@
 """`python -m tests.bench [NAME ...]`: measure against peers, on this machine, in one run.
 
+Services are as far away as in the cloud, see localcloud/distance.py, but for `limits`, which is about this machine.
 Prints a table; writes results.json and results.svg. With no name all benchmarks run: chain, limits, growth, small,
 backfill.
 """
@@ -14,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from localcloud.distance import CLOUD, NONE
 from localcloud.processes import repository
 from tests.bench import report
 from tests.bench.figures import Figure
@@ -49,6 +51,7 @@ def _arguments() -> tuple[Options, list[str], Path]:
     parser.add_argument(
         "--full", action="store_true", help=f"{LARGE} MB of chain, 10 million rows of growth, 720 hours of backfill"
     )
+    parser.add_argument("--loopback", action="store_true", help="all services on this machine, none at a distance")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the function's processes")
     parser.add_argument("--output", type=Path, default=repository() / "build" / "bench")
     given = parser.parse_args()
@@ -63,6 +66,7 @@ def _arguments() -> tuple[Options, list[str], Path]:
         full=given.full,
         python=given.python,
         directory=Path(tempfile.mkdtemp(prefix="pspp-bench-")),
+        distance=NONE if given.loopback else CLOUD,
     )
     return options, given.names or list(BENCHMARKS), given.output
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from localcloud.distance import NONE, Distance
 from tests.bench import data
 from tests.bench.figures import Figure
 from tests.bench.harness import Options, bench_deployment, deliver, serving, sweep
@@ -18,15 +19,13 @@ from tests.bench.peers import peer
 from tests.bench.watching import busy
 
 PLAN: Final = "readiness and count queries, which the local warehouse computes on these cores, are taken off our time"
-DISTANT: Final = "Cloud Storage takes tens of milliseconds over each request, the local store none unless asked to"
+LOOPBACK: Final = "nothing is far: the work alone, which the cloud never shows"
 BUSY: Final = "warehouse, store and partner included; no way is faster than this by the number of cores"
 STAGED_MOST: Final = 500
 """Megabytes that pandas is asked to hold: 2 GB of CSV would be more than 16 GB of Python's decimals and texts."""
 
 ROWS_MOST: Final = 10
 """Megabytes that are staged row by row, at some 2 MB/s."""
-
-STORE_MS: Final = 100
 
 
 @dataclass(slots=True)
@@ -43,20 +42,19 @@ class Samples:
 
 
 def run(options: Options) -> Iterator[Figure]:
-    """A figure for each size and peer; then one size with a store that takes its time."""
+    """A figure for each size and peer; then one size with nothing at a distance."""
     for size in options.sizes:
         samples = _samples(options, size)
         yield from _figures(f"{size} MB", samples)
     size = min(options.sizes) if options.quick else 100
-    distant = _samples(options, size, store_ms=STORE_MS)
-    label = f"{size} MB, store {STORE_MS} ms away"
-    yield _figure(f"{label}, staged by pandas", distant.ours, distant.staged, "staged", note=DISTANT)
+    near = _samples(options, size, distance=NONE)
+    yield _figure(f"{size} MB on loopback, staged by pandas", near.ours, near.staged, "staged", note=LOOPBACK)
 
 
-def _samples(options: Options, size: int, *, store_ms: int = 0) -> Samples:
+def _samples(options: Options, size: int, *, distance: Distance | None = None) -> Samples:
     found, window = Samples(), data.hour(0)
     with (
-        bench_deployment(options, "chain", store_ms=store_ms) as deployment,
+        bench_deployment(options, "chain", distance=distance) as deployment,
         peer(deployment, options.directory / "chain" / "peer") as theirs,
     ):
         data.fill(deployment, data.hour(1), 1_000)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from localcloud.cloud import ServerProfile, sshd_installed
 from localcloud.deployment import LocalDeployment, local_deployment
+from localcloud.distance import CLOUD, Distance
 from localcloud.function import Function
 from pipeline.window import Window
 from tests.bench import data
@@ -35,6 +36,7 @@ class Options:
     full: bool
     python: str
     directory: Path
+    distance: Distance = CLOUD
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,22 @@ def profile() -> ServerProfile:
 
 @contextmanager
 def bench_deployment(
-    options: Options, name: str, *, narrow: bool = True, partner: ServerProfile | None = None, store_ms: int = 0
+    options: Options,
+    name: str,
+    *,
+    narrow: bool = True,
+    partner: ServerProfile | None = None,
+    distance: Distance | None = None,
 ) -> Iterator[LocalDeployment]:
-    """A cloud of its own, whose store takes so many milliseconds longer over each request; gone afterwards."""
+    """A cloud of its own, as far away as `distance` or else the options say; gone afterwards."""
     root = options.directory / name
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     try:
         directory = data.contracts(root / "contracts") if narrow else None
-        store = ("--latency-ms", str(store_ms))
+        far = options.distance if distance is None else distance
         with local_deployment(
-            root, profile=partner or profile(), contracts_directory=directory, store_options=store
+            root, profile=partner or profile(), contracts_directory=directory, distance=far
         ) as deployment:
             yield deployment
     finally:

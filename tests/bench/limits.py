@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from localcloud.deployment import LocalDeployment
+from localcloud.distance import NONE
 from localcloud.function import CLOUD_VARIABLES
 from localcloud.processes import environment, repository
 from tests.bench import data
@@ -29,7 +30,7 @@ FAR: Final = 50
 def run(options: Options) -> Iterator[Figure]:
     """seal, csv, source, and upload at no distance and at FAR."""
     size = 20 if options.quick else 200
-    with bench_deployment(options, "limits") as deployment:
+    with bench_deployment(options, "limits", distance=NONE) as deployment:
         data.fill(deployment, data.hour(0), size * 1_000_000 // data.ROW_BYTES)
         file = options.directory / "limits" / "ready.bin"
         _content(file, size)
@@ -49,7 +50,7 @@ def run(options: Options) -> Iterator[Figure]:
         yield _figure(
             f"upload at {FAR} ms", "sftp", distant, "ours", GOAL, far, "the server's window: about 2 MB a round trip"
         )
-    with bench_deployment(options, "limits", partner="aws") as deployment:
+    with bench_deployment(options, "limits", partner="aws", distance=NONE) as deployment:
         _content(file, size)
         note = f"small requests, no extensions; {profile()} above"
         yield _figure(

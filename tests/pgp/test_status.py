@@ -97,7 +97,9 @@ def test_each_of_gpgs_words_for_a_signature_has_one_state_and_one_judgement(stat
     ("message", "problem"),
     [
         (OPENED, None),
-        (replace(OPENED, decrypted=False, intact=False, signatures=()), "not decrypted"),
+        (replace(OPENED, decrypted=False, intact=False, failures=("DECRYPTION_FAILED",)), "not decrypted"),
+        (replace(OPENED, decrypted=False, intact=False), "damaged"),
+        (replace(OPENED, decrypted=False), "damaged"),
         (replace(OPENED, intact=False), "damaged"),
         (replace(OPENED, returncode=2), "damaged"),
         (replace(OPENED, signatures=()), "not signed"),
