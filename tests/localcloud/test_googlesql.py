@@ -164,6 +164,10 @@ def test_what_bigquery_accepts_runs(local: Local, sql: str) -> None:
     local.rows(sql)
 
 
+def test_a_long_expression_runs_though_its_tree_is_deep(local: Local) -> None:
+    assert local.rows(f"SELECT {' + '.join(['1'] * 90)} AS x") == [(90,)]
+
+
 def test_a_view_that_the_engine_refuses_is_not_made(local: Local) -> None:
     view = bigquery.Table("proj-1.d.view")
     view.view_query = "SELECT id::STRING AS id FROM d.people"

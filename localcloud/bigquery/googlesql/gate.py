@@ -96,7 +96,7 @@ class Gate:
         request = service.AnalyzeRequest(
             options=types.analyzer(parameters), simple_catalog=types.catalog(found, variables), sql_statement=text
         )
-        engine.engine().call("Analyze", request, service.AnalyzeResponse)
+        engine.engine().call("Analyze", request)
 
 
 def said(refusal: engine.Refused) -> str:
@@ -108,9 +108,8 @@ def _names(text: str) -> list[tuple[str, ...]]:
     from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 
     request = service.ExtractTableNamesFromStatementRequest(sql_statement=text, options=types.language())
-    answer = engine.engine().call(
-        "ExtractTableNamesFromStatement", request, service.ExtractTableNamesFromStatementResponse
-    )
+    found = engine.engine().call("ExtractTableNamesFromStatement", request)
+    answer = service.ExtractTableNamesFromStatementResponse.FromString(found)
     return [tuple(name.table_name_segment) for name in answer.table_name]
 
 

@@ -38,7 +38,7 @@ def language() -> Any:
     from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as kinds
 
     request = service.LanguageOptionsRequest(maximum_features=True)
-    found = engine().call("GetLanguageOptions", request, options_pb2.LanguageOptionsProto)
+    found = options_pb2.LanguageOptionsProto.FromString(engine().call("GetLanguageOptions", request))
     off = {public.LanguageFeature.Value(f"FEATURE_{name}") for name in NOT_IN_BIGQUERY}
     on = [feature for feature in found.enabled_language_features if feature not in off]
     del found.enabled_language_features[:], found.supported_statement_kinds[:]
