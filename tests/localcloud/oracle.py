@@ -64,7 +64,7 @@ def by_google(columns: Mapping[str, str], rows: Sequence[Row], query: str) -> li
         options=types.analyzer([]),
         simple_catalog=types.catalog({}, {}),
     )
-    answer = engine.engine().call("EvaluateQuery", request, service.EvaluateQueryResponse)
+    answer = service.EvaluateQueryResponse.FromString(engine.engine().call("EvaluateQuery", request))
     kinds = [column.type.type_kind for column in answer.prepared.columns]
     return [
         tuple(_value(cell, kind) for cell, kind in zip(row.cell, kinds, strict=True))
