@@ -161,7 +161,7 @@ def _empty(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 
 def _series(old: Dataset, new: Dataset) -> Iterator[Change]:
-    if old.series != new.series:
+    if old.series_name != new.series_name:
         says = f"Deliveries are asked for and recorded under the name {new.series}; their revisions begin at 1."
         yield Change("series", None, old.series, new.series, says)
 
