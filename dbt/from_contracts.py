@@ -104,13 +104,35 @@ def properties(contract: dict[str, Any]) -> dict[str, Any]:
     return {"version": 2, "models": [model]}
 
 
-def rendered() -> dict[Path, str]:
+def side_by_side(contracts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The properties of a table that several contracts read for a time: what the latest says, and what others need.
+
+    Columns that the latest leaves out stay, may be null, and a row has to keep the rules of all.
+    """
+    latest, *others = sorted(contracts, key=lambda one: [int(number) for number in one["version"].split(".")])[::-1]
+    whole = properties(latest)
+    (model,) = whole["models"]
+    rules = model["config"]["meta"]["rules"]
+    for other in others:
+        (earlier,) = properties(other)["models"]
+        names = {column["name"] for column in model["columns"]}
+        for column in earlier["columns"]:
+            if column["name"] not in names:
+                model["columns"].append({key: said for key, said in column.items() if key != "constraints"})
+        rules += [said for said in earlier["config"]["meta"]["rules"] if said not in rules]
+    return whole
+
+
+def rendered(directory: Path = CONTRACTS) -> dict[Path, str]:
     """Path and text of every file that the contracts call for."""
-    files = {}
-    for path in sorted(CONTRACTS.glob("*.yaml")):
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(directory.glob("*.yaml")):
         contract = yaml.safe_load(path.read_text(encoding="utf-8"))
-        body = yaml.dump(properties(contract), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=140)
-        files[MARTS / f"{contract['name']}.yml"] = HEADER.format(name=contract["name"]) + body
+        tables.setdefault(contract["name"], []).append(contract)
+    files = {}
+    for name, contracts in tables.items():
+        body = yaml.dump(side_by_side(contracts), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=140)
+        files[MARTS / f"{name}.yml"] = HEADER.format(name=name) + body
     return files
 
 

@@ -40,6 +40,23 @@ def test_every_rule_of_a_contract_is_one_that_rows_are_judged_by(generator: Modu
         assert counted == sum(len(column.get("logicalTypeOptions", {})) + ("enum" in column) for column in columns)
 
 
+def test_a_mart_that_two_contracts_read_has_the_columns_and_rules_of_both(
+    generator: ModuleType, tmp_path: Path
+) -> None:
+    """For the time that a breaking change runs beside the old contract."""
+    text = (ROOT / "pipeline" / "contracts" / "payments.yaml").read_text(encoding="utf-8")
+    (tmp_path / "payments.yaml").write_text(text)
+    later = text.replace("version: 1.0.0", "version: 2.0.0").replace("name: reference", "name: remittance")
+    later = later.replace("maxLength: 500", "maxLength: 140")
+    (tmp_path / "payments_v2.yaml").write_text(later)
+    (body,) = generator.rendered(tmp_path).values()
+    (model,) = yaml.safe_load(body)["models"]
+    names = [column["name"] for column in model["columns"]]
+    assert names.index("remittance") < names.index("updated_at") < names.index("reference") == len(names) - 1
+    rules = [rule for rule in model["config"]["meta"]["rules"] if rule["column"] in ("reference", "remittance")]
+    assert rules == [{"column": "remittance", "max_length": 140}, {"column": "reference", "max_length": 500}]
+
+
 def test_a_rule_that_no_data_test_can_check_is_refused(generator: ModuleType) -> None:
     with pytest.raises(ValueError, match="column rate: no data test for the contract's option multipleOf"):
         generator.rule({"name": "rate", "logicalTypeOptions": {"multipleOf": 5}})
