@@ -81,7 +81,8 @@ def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
         raise SourceNotReady(f"{dataset.name} must be complete until {rfc3339(window.end)}; it is {state}.")
     (total,) = run.source.count(dataset, window, ready.snapshot) or (_nothing(dataset),)
     parts = [total]
-    if (number := _parts(total, run)) > 1:
+    limits = run.settings
+    if (number := parts_needed(total, limits.max_part_rows, limits.max_part_bytes)) > 1:
         parts = run.source.count(dataset, window, ready.snapshot, parts=number)
         counted = {part.part for part in parts}
         parts += [_nothing(dataset, part) for part in range(1, number + 1) if part not in counted]
@@ -99,17 +100,15 @@ def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
     )
 
 
-def _parts(total: PartCount, run: Run) -> int:
+def parts_needed(total: PartCount, most_rows: int, most_bytes: int) -> int:
     """How many parts keep each under the limits, hash partitions being uneven by the square root of their size."""
-    most = min(run.settings.max_part_rows, total.rows and _rows_within_bytes(total, run))
+    if not total.rows:
+        return 1
+    most = min(most_rows, max(1, most_bytes * total.rows // max(total.bytes, 1)))
     if total.rows <= most:
         return 1
     mean = (math.sqrt(SPREAD**2 / 4 + most) - SPREAD / 2) ** 2  # the solution of mean + SPREAD * sqrt(mean) = most
     return math.ceil(total.rows / max(mean, 1))
-
-
-def _rows_within_bytes(total: PartCount, run: Run) -> int:
-    return max(1, run.settings.max_part_bytes * total.rows // max(total.bytes, 1))
 
 
 def _nothing(dataset: Dataset, part: int = 1) -> PartCount:
