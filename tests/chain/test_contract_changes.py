@@ -11,6 +11,7 @@ from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset
 from pipeline.deliver.plan import plan_for
 from pipeline.messages import Request
+from pipeline.verify import checks
 from pipeline.window import HOUR as AN_HOUR
 from pipeline.window import Slot, Window, rfc3339
 from tests.deployment import HOUR, InProcessDeployment, asking
@@ -150,5 +151,8 @@ def test_the_same_version_with_another_text_is_invalid_at_start_and_nothing_is_p
         assert error.code == "contract-invalid"
         assert "bookings 2.3.4 was used with another text" in error.message
     assert deployment.within().records.folder(later).names == frozenset()
+    (check,) = [check for check in checks(deployment.within()) if check.what == "contract bookings 2.3.4"]
+    assert check.state == "failed"
+    assert "was used with another text" in check.detail
     deployment.use(CONTRACT)
     assert deployment.deliver(slot).error is None
