@@ -1,6 +1,7 @@
-"""The tables of variables and outputs in terraform/README.md, made from the configuration's text.
+"""The tables of variables, outputs and costs in terraform/README.md.
 
-`python -m tests.terraform.tables` writes them; a test compares. The text is as `terraform fmt` leaves it.
+`python -m tests.terraform.tables` writes them; a test compares. Variables and outputs are read from the configuration's
+text as `terraform fmt` leaves it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from . import cost
 from .offline import ROOT
 
 FOLDER: Final = ROOT / "terraform"
@@ -33,8 +35,8 @@ def outputs() -> str:
 
 
 def put_in(readme: str) -> str:
-    """The README with both tables as they are now."""
-    for name, table in (("variables", variables()), ("outputs", outputs())):
+    """The README with its tables as they are now."""
+    for name, table in (("variables", variables()), ("outputs", outputs()), ("cost", cost.table())):
         begin, end = f"<!-- {name}: python -m tests.terraform.tables -->\n", f"\n<!-- end of {name} -->"
         before, rest = readme.split(begin)
         readme = f"{before}{begin}{table}{end}{rest.split(end)[1]}"

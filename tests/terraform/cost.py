@@ -1,0 +1,149 @@
+"""What a month costs: the table in terraform/README.md, worked out from what was counted and from list prices.
+
+`python -m tests.terraform.tables` writes it. Requests and bytes of one delivery and one certify are counted by
+tests/chain/test_cost.py on the local cloud; sizes and times are the example's, and prices are Google's list prices in
+europe-west1, in US dollars, without discounts (https://cloud.google.com/products/calculator).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.log import ALERTS
+from pipeline.settings import Settings
+
+HOURS: Final = 730
+DATASETS: Final = 3
+GIGABYTE, GIB, TIB = 1e9, 2**30, 2**40
+
+BYTES_AN_HOUR: Final = 200e6
+"""CSV of all datasets in an hour; the tables hold about as much."""
+
+SECONDS_OF_A_DELIVERY: Final = 60
+SECONDS_OF_A_CERTIFY: Final = 60
+VCPU, MEMORY_GIB = 2, 2
+IMAGES_GB: Final = 3
+OTHER_POLICIES: Final = 6
+"""Alert policies that rest on no event of the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Requests to Cloud Storage that create or list (class A) and that read (class B), and what BigQuery reads.
+
+    `scanned` is in units of the bytes that the hour's rows take in the table.
+    """
+
+    class_a: float
+    class_b: float
+    secrets: float
+    scanned: float
+
+
+DELIVERY: Final = Counted(class_a=14, class_b=8, secrets=5, scanned=2.0)
+"""One delivery of one part."""
+
+CERTIFY: Final = Counted(class_a=13, class_b=17, secrets=5, scanned=0.0)
+"""One certify of one dataset, with the ledger and the page, whatever its look-back."""
+
+CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=1.0)
+"""One hour of one dataset in a certify that finds nothing new."""
+
+LOOK_BACK: Final = int(Settings.model_fields["look_back_hours"].default)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table; `later` is what it costs a month after a year."""
+
+    what: str
+    how_much: str
+    price: str
+    now: float
+    later: float
+
+
+def lines() -> list[Line]:
+    """The lines, without their sum."""
+    return [*_running(), *_storing(), *_sending(), *_watching()]
+
+
+def table() -> str:
+    """The table as Markdown."""
+    rows = lines()
+    head = ["| what | how much a month | price | first month | after a year |", "|---|---|---|---|---|"]
+    body = [f"| {row.what} | {row.how_much} | {row.price} | {row.now:.2f} | {row.later:.2f} |" for row in rows]
+    sums = f"| **In all** | | | **{sum(row.now for row in rows):.2f}** | **{sum(row.later for row in rows):.2f}** |"
+    return "\n".join([*head, *body, sums])
+
+
+def _running() -> Iterator[Line]:
+    seconds = HOURS * (DATASETS * SECONDS_OF_A_DELIVERY + SECONDS_OF_A_CERTIFY)
+    cost = _over(seconds * VCPU, 180_000) * 24e-6 + _over(seconds * MEMORY_GIB, 360_000) * 2.5e-6
+    yield Line(
+        f"Function, an hour: {DATASETS} deliveries of {SECONDS_OF_A_DELIVERY} s, a certify of {SECONDS_OF_A_CERTIFY} s",
+        f"{seconds * VCPU:,} vCPU s, {seconds * MEMORY_GIB:,} GiB s",
+        "0.000024 over 180,000 free; 0.0000025 over 360,000 free",
+        cost,
+        cost,
+    )
+    for what, factor in (
+        ("BigQuery on demand: deliveries read the hour twice", DELIVERY.scanned),
+        (f"BigQuery: certify recounts {LOOK_BACK} hours, every hour", CERTIFIED_SLOT.scanned * LOOK_BACK),
+    ):
+        tib = factor * BYTES_AN_HOUR * HOURS / TIB
+        free = 1 if factor == DELIVERY.scanned else max(0, 1 - DELIVERY.scanned * BYTES_AN_HOUR * HOURS / TIB)
+        cost = _over(tib, free) * 6.25
+        yield Line(what, f"{tib:.2f} TiB", f"6.25 a TiB over {free:.2f} free", cost, cost)
+    accesses = HOURS * (DATASETS * DELIVERY.secrets + CERTIFY.secrets)
+    cost = _over(accesses, 10_000) / 10_000 * 0.03
+    yield Line("Secret Manager", f"{accesses:,.0f} accesses", "0.03 for 10,000 over 10,000 free", cost, cost)
+
+
+def _storing() -> Iterator[Line]:
+    month = 2 * BYTES_AN_HOUR * HOURS / GIGABYTE
+    later = month * 0.020 + 2 * month * 0.010 + 9 * month * 0.004
+    yield Line(
+        "Archive: CSV and sealed file",
+        f"{month:,.0f} GB standard; after a year also {2 * month:,.0f} GB nearline, {9 * month:,.0f} GB coldline",
+        "0.020, 0.010, 0.004 a GB",
+        month * 0.020,
+        later,
+    )
+    class_a = HOURS * DATASETS * (DELIVERY.class_a + CERTIFY.class_a + CERTIFIED_SLOT.class_a * LOOK_BACK)
+    class_b = HOURS * DATASETS * (DELIVERY.class_b + CERTIFY.class_b + CERTIFIED_SLOT.class_b * LOOK_BACK)
+    moved = 2 * HOURS * DATASETS
+    cost = class_a * 5e-6 + class_b * 0.4e-6
+    yield Line(
+        "Requests to Cloud Storage; objects that move to a colder class",
+        f"{class_a:,.0f} class A, {class_b:,.0f} class B; {moved:,} objects to each class",
+        "0.005, 0.0004 for 1,000; 0.01, 0.02, 0.05 for 1,000",
+        cost,
+        cost + moved * (0.01 + 0.02 + 0.05) / 1000,
+    )
+    cost = _over(IMAGES_GB, 0.5) * 0.10
+    yield Line("Images", f"{IMAGES_GB} GB", "0.10 a GB over 0.5 free", cost, cost)
+
+
+def _sending() -> Iterator[Line]:
+    gib = BYTES_AN_HOUR * HOURS / GIB
+    yield Line("Traffic to the partner", f"{gib:.0f} GiB", "0.12 a GiB", gib * 0.12, gib * 0.12)
+    cost = gib * 0.045 + HOURS * (0.0014 + 0.005)
+    yield Line(
+        "Cloud NAT: traffic, gateway, address", f"{gib:.0f} GiB, {HOURS} h", "0.045; 0.0014, 0.005 an hour", cost, cost
+    )
+
+
+def _watching() -> Iterator[Line]:
+    conditions = len(ALERTS) + OTHER_POLICIES
+    cost = conditions * 0.10 + 0.10 + 0.20
+    yield Line(
+        f"{conditions} alert conditions, 4 schedules, DNS zone", "", "0.10 each; 0.10 over 3 free; 0.20", cost, cost
+    )
+    yield Line("Messages, logs, metrics, builds", "within what is free", "", 0, 0)
+
+
+def _over(amount: float, free: float) -> float:
+    return max(0.0, amount - free)
