@@ -3,7 +3,9 @@
 import hashlib
 import json
 from datetime import timedelta
+from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from localcloud import sampledata
@@ -432,3 +434,24 @@ def test_a_record_that_was_altered_stops_the_delivery_and_revise_is_the_way_out(
     assert [json.loads(one)["code"] for one in deployment.rejected()] == ["record-damaged"]
     assert deployment.deliver(slot, revise=True).error is None
     assert len(deployment.received()) == 2
+
+
+def test_a_control_total_beyond_64_bits_is_counted_and_recomputed_exactly(deployment: InProcessDeployment) -> None:
+    """A sum of INT64 overflows in the warehouse, and wrapped around silently where it was recomputed."""
+    contract = CONTRACT.replace('"min(line)"', '"sum(line)"')
+    slot = deployment.load_sample(0, contract=contract)
+    deployment.tables.load("ledger_v2", table(slot.window, 4).with_columns(pl.col("line") + 2**62))
+    assert deployment.deliver(slot).error is None
+    plan = deployment.within().records.folder(slot).latest.plan()
+    assert plan is not None
+    assert plan.parts[0].totals["sum(line)"] == str(4 * 2**62 + 6)
+
+
+def test_a_control_total_that_bigquery_cannot_sum_is_refused_in_words(deployment: InProcessDeployment) -> None:
+    slot = deployment.load_sample(0)
+    most = pl.lit(Decimal(10**29 - 1)).cast(pl.Decimal(38, 9))
+    deployment.tables.load("ledger_v2", table(slot.window, 4).with_columns(amount=most))
+    error = deployment.deliver(slot).error
+    assert error is not None
+    assert "A control total of" in error.message
+    assert "Take it out of the contract's controlTotals" in error.message
