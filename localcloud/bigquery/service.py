@@ -33,6 +33,10 @@ class Service:
         self.writer = Writer(self.warehouse)
         self.faults = Faults()
         self.gate = Gate()
+        # sqlglot makes its parser ready at the first use, and two threads that use it first get in each other's way.
+        dialect.statements(
+            "CREATE SCHEMA IF NOT EXISTS `p`.`d`; SELECT 1; MERGE d.t USING d.s ON FALSE WHEN MATCHED THEN DELETE"
+        )
         self.scratch = Path(self.warehouse.scratch.name)
 
     def close(self) -> None:
