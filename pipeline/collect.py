@@ -120,14 +120,15 @@ class _Collector:
             else:
                 self._keep(entry, content)
 
-    def _keep(self, entry: Listed, raw: bytes) -> None:
+    def _keep(self, entry: Listed, raw: bytearray) -> None:
         """Archive a file, open it, report and record it; nothing where that needs our keys and they are missing."""
-        content = self._opened(raw)
-        if content is None:
+        if is_message(raw) and self._reading() is None:
             return
         name = shown(entry.name)
         place = f"returns/{self._run.now():%Y/%m/%d}/{self._run.attempt}/{name}"
         archived = self._run.archive.write(place, _pieces(raw))
+        content = self._opened(raw)
+        raw.clear()  # both may be large
         plain = None
         if content.opened is not None:
             plain = self._run.archive.write(f"{place}.opened", _pieces(content.opened))
@@ -179,13 +180,12 @@ class _Collector:
         if not incomplete:
             self.found.append(record)
 
-    def _opened(self, raw: bytes) -> Content | None:
-        """The content of a message to us; a plain file has none. None where our keys are needed and missing."""
-        if not is_message(raw):
+    def _opened(self, raw: bytearray) -> Content:
+        """The content of a message to us; a plain file has none."""
+        keys = self._reading() if is_message(raw) else None
+        if keys is None:
             return PLAIN
-        keys = self._reading()
-        seconds = self._run.budget.left(OPEN_SECONDS)
-        return None if keys is None else opened(keys, raw, most=MOST, seconds=seconds)
+        return opened(keys, raw, most=MOST, seconds=self._run.budget.left(OPEN_SECONDS))
 
     def _reading(self) -> Reading | None:
         """Our keys, fetched when the first encrypted file needs them; None where they cannot be had."""
@@ -254,7 +254,7 @@ def _event(record: Returned) -> str:
     return "returns.error" if record.error else "returns.received"
 
 
-def _pieces(content: bytes) -> Iterator[bytes]:
-    view = memoryview(content)
-    for start in range(0, len(view), PIECE):
-        yield bytes(view[start : start + PIECE])
+def _pieces(content: bytearray) -> Iterator[bytes]:
+    with memoryview(content) as view:
+        for start in range(0, len(view), PIECE):
+            yield bytes(view[start : start + PIECE])

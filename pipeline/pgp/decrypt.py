@@ -6,7 +6,6 @@ output and its time are limited, and it is killed beyond.
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +41,7 @@ class Content:
     `problem` says that a limit was exceeded, and which.
     """
 
-    opened: bytes | None
+    opened: bytearray | None
     signature: str
     problem: str | None = None
 
@@ -78,7 +77,7 @@ def reading(settings: Settings, credentials: Credentials) -> Iterator[Reading]:
         yield Reading(gpg, passphrase, partner, frozenset(fingerprint[-16:] for fingerprint in ours))
 
 
-def is_message(raw: bytes) -> bool:
+def is_message(raw: bytearray) -> bool:
     """Whether a file looks like an OpenPGP message: armored, or binary, beginning as a packet does, and no text."""
     if b"-----BEGIN PGP MESSAGE-----" in raw[:1000]:
         return True
@@ -91,7 +90,7 @@ def is_message(raw: bytes) -> bool:
     return False
 
 
-def opened(keys: Reading, raw: bytes, *, most: int, seconds: float) -> Content:
+def opened(keys: Reading, raw: bytearray, *, most: int, seconds: float) -> Content:
     """Open a message; at most `most` bytes come out, and gpg works for at most `seconds`."""
     message, plain, limit = _decrypted(keys, raw, most, seconds)
     if limit is not None:
@@ -116,21 +115,23 @@ def _signature(message: Decryption, keys: Reading) -> str:
     return "good, by the partner" if message.signer in keys.partner else f"good, by {message.signer}"
 
 
-def _decrypted(keys: Reading, raw: bytes, most: int, seconds: float) -> tuple[Decryption, bytes, str | None]:
+def _decrypted(keys: Reading, raw: bytearray, most: int, seconds: float) -> tuple[Decryption, bytearray, str | None]:
     """What gpg said, what came out, and the limit that was exceeded, if one was."""
     gpg = keys.gpg.for_a_stream()
-    output = bytearray()
-    exceeded: list[str] = []
+    output, end = bytearray(most), 0  # memory that is not written to costs nothing, and growing would leave holes
+    source, exceeded = _File(raw), list[str]()
 
     def stop(limit: str) -> None:
         exceeded.append(limit)
         gpg.kill()
 
     def take(piece: bytes) -> bool:
+        nonlocal end
+        if not exceeded and end + len(piece) > most:
+            stop(f"more than {most} bytes")
         if not exceeded:
-            output.extend(piece)
-            if len(output) > most:
-                stop(f"more than {most} bytes")
+            output[end : end + len(piece)] = piece
+            end += len(piece)
         return False
 
     gpg.on_data = take
@@ -140,12 +141,14 @@ def _decrypted(keys: Reading, raw: bytes, most: int, seconds: float) -> tuple[De
     timer.start()
     try:
         with suppress(OSError):  # gpg ended before it had read everything; its status lines say why
-            gpg.decrypt_file(io.BytesIO(raw), passphrase=keys.passphrase, always_trust=True)
+            gpg.decrypt_file(source, passphrase=keys.passphrase, always_trust=True)
     finally:
+        source.close()
         timer.cancel()
         timer.join()
     message = Decryption.of(gpg.result.returncode, gpg.result.stderr)
-    return (message, b"", exceeded[0]) if exceeded else (message, bytes(output), None)
+    del output[0 if exceeded else end :]
+    return message, output, exceeded[0] if exceeded else None
 
 
 def _imported(gpg: Gpg, secret: str, credentials: Credentials, passphrase: str | None) -> frozenset[str]:
@@ -158,6 +161,22 @@ def _imported(gpg: Gpg, secret: str, credentials: Credentials, passphrase: str |
     entries = gpg.list_keys(keys=sorted(prints))
     subkeys = (info["fingerprint"] for entry in entries for info in entry.get("subkey_info", {}).values())
     return frozenset((*prints, *subkeys))
+
+
+class _File:
+    """Bytes as the file that python-gnupg reads from, without a copy of them all; ends when it is closed."""
+
+    def __init__(self, content: bytearray) -> None:
+        self._content = content
+        self._position = 0
+
+    def read(self, size: int) -> bytes:
+        piece = bytes(self._content[self._position : self._position + size])
+        self._position += len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._content = bytearray()
 
 
 def _unlock(gpg: Gpg, fingerprints: frozenset[str], passphrase: str | None, secret: str) -> None:

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -602,7 +603,7 @@ def sizes(server: Server, names: list[str]) -> dict[str, int | None] | None:
         return there.sizes(names)
 
 
-def read(server: Server, name: str, most: int = 1_000_000) -> bytes:
+def read(server: Server, name: str, most: int = 1_000_000) -> bytearray:
     """Read a file there, or its beginning."""
     with directory(server) as there:
         return there.read(name, most, 60)
@@ -681,6 +682,20 @@ def test_a_file_is_read_up_to_a_limit_and_a_missing_one_leaves_the_connection_us
         with pytest.raises(PartnerRefused, match="SFTPNoSuchFile"):
             there.read("none.txt", 10, 60)
         assert there.read("error.txt", 1000, 60) == CONTENT[:1000]
+
+
+def test_a_large_file_is_held_once_while_it_is_read(aws: Running) -> None:
+    size = 16 * 1024 * 1024
+    (aws.root / "large.bin").write_bytes(os.urandom(1024) * (size // 1024))
+    with directory(server_of(aws, 120)) as there:
+        tracemalloc.start()
+        try:
+            content = there.read("large.bin", size + 1, 120)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(content) == size
+    assert peak < 2 * size
 
 
 def test_removing_a_file_twice_does_nothing_the_second_time(either: Running) -> None:
