@@ -71,6 +71,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     "delivery.not_due": Event("INFO", "The window is outside the time for which the contract's files are sent."),
     "delivery.unchanged": Event("INFO", "The window was delivered before; nothing was done."),
     "delivery.waiting": Event("INFO", "A part is sealed; nothing is sent before all parts of the delivery are."),
+    "delivery.late": Event("WARNING", "A delivery came later than its contract promises.", alert=True),
     "delivery.completed": Event("NOTICE", "Every part of the delivery is at the partner."),
     **{state.event: Event(state.severity, state.meaning, state.alert) for state in STATES.values() if state.event},
     "window.resent": Event("WARNING", "A file at the partner differed and is sent again.", alert=True),

@@ -19,6 +19,7 @@ from pipeline.clients.ssh import Server
 from pipeline.clients.storage import Bucket
 from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset
+from pipeline.contracts.promise import Promise
 from pipeline.log import Figures, Stage
 from pipeline.records.contracts import Contracts, Known
 from pipeline.records.store import Records
@@ -40,6 +41,11 @@ class Deployment:
         self.bigquery = bigquery.Connections(settings)
         self.secretmanager = secretmanager.Connections(settings)
         self.pubsub = pubsub.Connections()
+
+    @property
+    def promises(self) -> Mapping[str, Promise]:
+        """What the contracts promise of punctuality, by dataset."""
+        return {name: dataset.promise for name, dataset in self.datasets.items() if dataset.promise is not None}
 
     @cached_property
     def storage(self) -> storage.Connections:

@@ -52,7 +52,7 @@ def write_page(run: Run) -> None:
     last = Window.last_full_hour_before(run.now())
     names = tuple(sorted(run.deployment.datasets))
     hours = grid(histories(names, Window(last.end - SHOWN, last.end), run), run.now())
-    subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, {})
+    subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, run.deployment.promises)
     written = run.records.add_page(last.end, page(subject, hours, [], "this page is made without them", run.now()))
     if written is not None:
         log.emit("page.written", None, object=written)

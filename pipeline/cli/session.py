@@ -156,6 +156,10 @@ class Session:
         """One JSON document on stdout."""
         click.echo(json.dumps(value, indent=2, default=str))
 
+    def complain_of(self, text: str) -> None:
+        """One line on stderr about something that is no error."""
+        click.echo(text, err=True)
+
     def complain(self, error: PipelineError) -> int:
         """Say one error on stderr, and on stdout for `--json`; the exit code that it leads to."""
         place = " ".join(part for part in (error.stage, error.delivery) if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,10 +35,17 @@ TERMINAL: Final[dict[Colour, str]] = {"green": "green", "grey": "dim", "blue": "
 @click.argument("hour", required=False)
 @click.option("--hours", default=48, show_default=True, type=click.IntRange(1, 744), help="How far back.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one self-contained page as well.")
+@click.option("--punctuality", is_flag=True, help="How punctual each dataset was, against what its contract promises.")
 @click.option("--records", is_flag=True, help="With DATASET and HOUR: every record in full.")
 @operator
 def command(
-    session: Session, dataset: str | None, hour: str | None, hours: int, html: Path | None, records: bool
+    session: Session,
+    dataset: str | None,
+    hour: str | None,
+    hours: int,
+    html: Path | None,
+    punctuality: bool,
+    records: bool,
 ) -> int:
     """Show where every dataset stands in each of the last hours: verdict, rows, bytes.
 
@@ -51,11 +59,14 @@ def command(
       python -m pipeline status --hours 12 --json
       python -m pipeline status --html status.html
       python -m pipeline status payments --hours 24
+      python -m pipeline status --punctuality
       python -m pipeline status payments 2026-11-23T13:00:00Z
       python -m pipeline status payments "2026-11-23 13:00" --records
     """
     if html is None:
         session.needed = READING
+    if punctuality:
+        return _punctuality(session, _names(session, dataset))
     if hour is None:
         if records:
             raise click.UsageError("--records goes with DATASET and HOUR.")
@@ -87,13 +98,38 @@ def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | Non
         from pipeline.status.page import Subject, page
 
         keys, trouble = _keys(session, run)
-        subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, {})
+        subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, session.deployment.promises)
         _write(html, page(subject, found, keys, trouble, run.now()))
     if session.as_json:
         session.write({"window": str(window), "cells": [cell.as_json() for cell in cells]})
     else:
         _show(session, found, names)
     return OK if all(cell.well for cell in cells) else ATTENTION
+
+
+def _punctuality(session: Session, names: tuple[str, ...]) -> int:
+    """Say how punctual each dataset was over the days that its contract names; it reads the records of all of them."""
+    from pipeline.status.grid import cell
+    from pipeline.status.history import histories
+    from pipeline.status.punctuality import punctuality
+    from pipeline.window import Window
+
+    run = session.run()
+    last = Window.last_full_hour_before(run.now())
+    results = []
+    for name in names:
+        if (promise := session.deployment.promises.get(name)) is None:
+            session.complain_of(f"The contract of {name} promises no punctuality (slaProperties).")
+            continue
+        window = Window(last.end - timedelta(days=promise.days), last.end)
+        cells = [cell(history, run.now()) for history in histories((name,), window, run)]
+        results.append(punctuality(name, promise, cells, run.now()))
+    if session.as_json:
+        session.write([{**dataclasses.asdict(one), "percent": one.percent, "kept": one.is_kept} for one in results])
+    else:
+        for one in results:
+            session.say(f"[{'green' if one.is_kept else 'red'}]{plain(one)}[/]")
+    return OK if all(one.is_kept for one in results) else ATTENTION
 
 
 def _write(path: Path, text: str) -> None:

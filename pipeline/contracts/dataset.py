@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from pipeline.contracts import file_names
+from pipeline.contracts.promise import Promise
 from pipeline.window import Delivery, Window, stamp
 
 TYPES: Final = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON")
@@ -88,6 +89,7 @@ class Dataset:
     series_name: str | None = None
     starts: datetime | None = None
     ends: datetime | None = None
+    promise: Promise | None = None
     text: str = field(default="", repr=False)
 
     @property

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from pipeline.contracts import condition, file_names
 from pipeline.contracts.column_reader import ColumnReader, custom
 from pipeline.contracts.dataset import Column, Dataset, Policy, Reads, Total
+from pipeline.contracts.promise import promise
 from pipeline.errors import ContractInvalid
 from pipeline.window import Window
 
@@ -141,6 +142,7 @@ class _Reader(ColumnReader):
             series_name=self.series(own.get("series"), own.get("firstHour"), f"{place}.series"),
             starts=self.hour(own.get("firstHour"), f"{place}.firstHour"),
             ends=self.hour(own.get("endsAt"), f"{place}.endsAt"),
+            promise=promise(contract.slaProperties or [], self.wrong),
             text=text,
         )
 

@@ -206,6 +206,13 @@ def _partner_reads(old: Dataset, new: Dataset) -> Iterator[Change]:
         yield Change("partner reads", None, old.partner_reads, new.partner_reads, says)
 
 
+def _promise(old: Dataset, new: Dataset) -> Iterator[Change]:
+    if old.promise != new.promise:
+        before, now = (str(one.promise) if one.promise else None for one in (old, new))
+        says = f"Punctuality is promised as {now}; before, {before or 'nothing was promised'}."
+        yield Change("promise", None, before, now, says if now else "Punctuality is not promised any more.")
+
+
 RULES: Final = (
     Rule("name", ("name",), "another dataset", _name),
     Rule("text", ("text",), "any other text is another contract, with a version of its own", _nothing),
@@ -249,6 +256,7 @@ RULES: Final = (
     Rule("series", ("series_name",), "deliveries are counted anew under another name", _series),
     Rule("first hour", ("starts",), "hours before it are not sent", _first_hour),
     Rule("end", ("ends",), "hours from it on are withheld", _end),
+    Rule("promise", ("promise",), "nothing in the file; the partner learns how punctual it will be", _promise),
     Rule("formulas", ("formulas",), "refusing says less may come, escaping writes other texts", _formulas),
     Rule("nul", ("nul",), "refusing says less may come, escaping writes other texts", _nul),
     Rule("empty window", ("empty_file",), "a file more, or one less, in an hour without rows", _empty),

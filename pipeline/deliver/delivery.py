@@ -100,7 +100,18 @@ def _upload(request: Request, folder: Folder, plan: Plan, part: PartCount, run: 
         return
     delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
     if delivered == {planned.part for planned in plan.parts}:
-        log.emit("delivery.completed", revision=delivery.revision, rows=plan.rows, parts=len(plan.parts))
+        _complete(folder, plan, run, resend=request.resend)
+
+
+def _complete(folder: Folder, plan: Plan, run: Run, *, resend: bool) -> None:
+    """Say that all parts are at the partner, and whether that was later than the contract promises."""
+    delivery = folder.delivery
+    late = run.now() - delivery.slot.window.end
+    figures: dict[str, log.Value] = {"revision": delivery.revision, "late_seconds": late.total_seconds()}
+    log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), **figures)
+    promise = run.deployment.promises.get(delivery.slot.dataset)
+    if promise is not None and late > promise.within and delivery.revision == 1 and not resend:
+        log.emit("delivery.late", f"{delivery}: promised {promise}.", **figures)
 
 
 def _planned(request: Request, folder: Folder, plan: Plan) -> PartCount:

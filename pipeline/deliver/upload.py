@@ -37,9 +37,11 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
             placed = sftp.put(
                 pieces, server, sealed.file_name, attempt=run.attempt, rename=settings.sftp_publish == "rename"
             )
+        late = (run.now() - folder.delivery.slot.window.end).total_seconds()
         figures.add(
             rows=sealed.rows,
             bytes=placed.bytes,
+            late_seconds=late,
             confirmation=placed.confirmation,
             **dataclasses.asdict(placed.protection),
         )
@@ -56,6 +58,7 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
             confirmation=placed.confirmation,
             host_key=placed.host_key,
             protection=placed.protection,
+            late_seconds=late,
         )
         folder.add_delivered(record)
     return True

@@ -122,7 +122,10 @@ class Sending(Record):
 
 
 class Delivered(Record):
-    """A part is at the partner. `protection` is that of the SSH connection; version 0.1.0 did not record it."""
+    """A part is at the partner, `late_seconds` after the window's end.
+
+    `protection` is that of the SSH connection. Version 0.1.0 recorded neither.
+    """
 
     part: int
     attempt: str
@@ -135,6 +138,7 @@ class Delivered(Record):
     confirmation: str
     host_key: str
     protection: Protection | None = None
+    late_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

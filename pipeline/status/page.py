@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from pipeline.contracts.promise import Promise
 from pipeline.keys import KeyState
 from pipeline.states import STATES
 from pipeline.status.chart import Chart, Point, chart
@@ -20,13 +21,13 @@ from pipeline.window import HOUR, rfc3339
 class Subject:
     """What a page is about: the project, the partner, and the datasets in the order in which they are shown.
 
-    `promises` is the time after its window within which a dataset is promised to be at the partner, where one is.
+    `promises` says how punctual a dataset is promised to be, where its contract does.
     """
 
     project: str
     partner: str
     datasets: tuple[str, ...]
-    promises: Mapping[str, timedelta]
+    promises: Mapping[str, Promise]
 
 
 def page(
@@ -180,7 +181,7 @@ class _Key:
         return cls(key.key, key.fingerprint, "" if key.trouble else left, key.trouble or "usable", sentence, section)
 
 
-def _charts(name: str, grid: Mapping[datetime, Mapping[str, Cell]], promise: timedelta | None) -> tuple[Chart, Chart]:
+def _charts(name: str, grid: Mapping[datetime, Mapping[str, Cell]], promise: Promise | None) -> tuple[Chart, Chart]:
     cells = [(hour, grid[hour][name]) for hour in sorted(grid)]
     rows = [Point(hour, None if cell.rows is None else float(cell.rows)) for hour, cell in cells]
     late = [Point(hour, None if cell.late is None else cell.late.total_seconds() / 60) for hour, cell in cells]
@@ -190,6 +191,6 @@ def _charts(name: str, grid: Mapping[datetime, Mapping[str, Cell]], promise: tim
             f"{name}: minutes from the window's end to the partner",
             late,
             "{:,.1f}",
-            promise=promise.total_seconds() / 60 if promise else None,
+            promise=promise.minutes if promise else None,
         ),
     )

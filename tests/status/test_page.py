@@ -19,6 +19,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from localcloud.processes import repository
+from pipeline.contracts.promise import Promise
 from pipeline.keys import KeyState
 from pipeline.states import STATES, StateName
 from pipeline.status.grid import Cell
@@ -27,7 +28,7 @@ from pipeline.window import HOUR, Slot, Window
 
 NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES: Final = ("identity", "payments")
-SUBJECT: Final = Subject("psp-production", "sftp.partner.example", NAMES, {"payments": timedelta(minutes=30)})
+SUBJECT: Final = Subject("psp-production", "sftp.partner.example", NAMES, {"payments": Promise(30, 99, 30)})
 BROWSER: Final = [path for path in (shutil.which("chromium"),) if path and shutil.which("chromedriver")]
 SIGHTS: Final = [(width, scheme) for width in (1400, 420) for scheme in ("light", "dark")]
 EVIL: Final = '<script>document.title="stolen"</script>"><b>'
