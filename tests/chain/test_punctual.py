@@ -1,4 +1,4 @@
-"""A delivery that comes later than its contract promises is an event; one in time, or one that is sent again, is not."""
+"""A delivery later than its contract promises is an event; one in time, or sent again, is not."""
 
 from __future__ import annotations
 

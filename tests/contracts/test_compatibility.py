@@ -15,6 +15,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from pipeline.contracts import reader
 from pipeline.contracts.compatibility import numbers, raised
 from pipeline.contracts.dataset import Column, Dataset, Total
+from pipeline.contracts.promise import Promise
 from pipeline.contracts.rules import RULES, Rule, compare
 from pipeline.settings import HERE
 from tests.sample_contract import START
@@ -328,6 +329,7 @@ OTHER: Final[dict[str, Any]] = {
     "ends": START,
     "formulas": "refuse",
     "nul": "escape",
+    "promise": Promise(30, 99, 30),
     "text": "other",
 }
 OTHER_COLUMN: Final[dict[str, Any]] = {
