@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from localcloud.cloud import local_cloud
@@ -61,9 +62,14 @@ def main() -> int:
             return 2
         with places(cloud, given.project, given.dataset, given.location) as (real, local):
             found = list(answers(real, local))
-    table = Table("", "what", f"{given.project} answered", "the local cloud answers", show_lines=True)
+    return report(found, given.project, console)
+
+
+def report(found: Sequence[Answer], project: str, console: Console) -> int:
+    """Print both answers of every step side by side; 0 where all are the same."""
+    table = Table("", "what", f"{project} answered", "the local cloud answers", show_lines=True)
     for one in found:
-        table.add_row("=" if one.same else "[red]differs[/]", one.step, one.real, "" if one.same else one.local)
+        table.add_row("=" if one.same else "[red]differs[/]", *map(escape, (one.step, one.real, one.local)))
     console.print(table)
     differing = [one for one in found if not one.same]
     console.print(f"{len(found)} kinds of call, {len(differing)} answered otherwise by the local cloud.")
