@@ -48,14 +48,14 @@ class MessageRejected(PipelineError):
 
     code = "message-rejected"
     retryable = False
-    next_step = "The message was put on the rejected topic; publish a mended one."
+    next_step = "The message was put on the rejected topic; publish a corrected one."
 
 
 class SettingsInvalid(PipelineError):
     """The environment does not say what the function needs to know."""
 
     code = "settings-invalid"
-    next_step = "Mend the settings and deploy again; messages wait in the subscription meanwhile."
+    next_step = "Correct the settings and deploy again; messages wait in the subscription meanwhile."
 
 
 class AnswerMissing(PipelineError):
@@ -69,7 +69,7 @@ class ContractInvalid(PipelineError):
     """A contract file says something that cannot be carried out."""
 
     code = "contract-invalid"
-    next_step = "Mend the contract and deploy again; messages wait in the subscription meanwhile."
+    next_step = "Correct the contract and deploy again; messages wait in the subscription meanwhile."
 
 
 class SourceNotReady(PipelineError):
@@ -96,7 +96,7 @@ class RowsRefused(PipelineError):
     code = "rows-refused"
     retryable = False
     next_step = (
-        "The delivery is recorded as refused and nothing was sent. Mend the rows at the source, then republish the "
+        "The delivery is recorded as refused and nothing was sent. Fix the rows at the source, then republish the "
         "window: the next revision is planned."
     )
 

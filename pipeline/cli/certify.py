@@ -1,4 +1,4 @@
-"""`certify`: prove from the source that what was there arrived; what can be mended is published again."""
+"""`certify`: prove from the source that what was there arrived; what can be sent again is published again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(
     """Recount the source and compare it with plan, records, archive and the partner's listing.
 
     Without --start, every hour of the last LOOK_BACK_HOURS but the latest, as the hourly message does. Holes and late
-    rows are published to the topic again, so that the function mends them; each finding is mended once.
+    rows are published to the topic again, so that the function sends them; each finding is answered once.
 
     Exit code 1 where a verdict is neither certified nor empty.
 

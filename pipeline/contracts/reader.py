@@ -110,8 +110,8 @@ class _Reader(ColumnReader):
         shared = [entry for entry in properties if custom(entry).get("shared", True) is not False]
         columns = tuple(filter(None, (self.column(entry, f"{place}.{entry.name}") for entry in shared)))
         names = [column.name for column in columns]
-        for twin in sorted({one for one in names if names.count(one) > 1}):
-            self.wrong(f"{place}.{twin}", "the column stands twice")
+        for repeated in sorted({one for one in names if names.count(one) > 1}):
+            self.wrong(f"{place}.{repeated}", "the column stands twice")
         keys = sorted((entry for entry in shared if entry.primaryKey), key=lambda entry: entry.primaryKeyPosition or 1)
         if not keys:
             self.wrong(f"{place}.properties", "no column has primaryKey: true")

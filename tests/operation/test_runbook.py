@@ -51,11 +51,11 @@ def test_every_alert_has_a_section_under_its_name_and_no_other_section_is_there(
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_section_says_what_it_means_what_shows_more_what_mends_and_what_not_to_do(name: str) -> None:
-    means, look, mend, do_not = (SECTIONS[name].find(f"**{word}") for word in ("Means.", "Look.", "Mend.", "Do not"))
-    assert 0 <= means < look < mend < do_not
-    assert _commands(SECTIONS[name][look:mend])
-    assert _commands(SECTIONS[name][mend:])
+def test_every_section_says_what_it_means_what_shows_more_what_fixes_and_what_not_to_do(name: str) -> None:
+    means, look, fix, do_not = (SECTIONS[name].find(f"**{word}") for word in ("Means.", "Look.", "Fix.", "Do not"))
+    assert 0 <= means < look < fix < do_not
+    assert _commands(SECTIONS[name][look:fix])
+    assert _commands(SECTIONS[name][fix:])
 
 
 def test_every_link_leads_to_a_section() -> None:
