@@ -20,7 +20,7 @@ locals {
     "window.partner_mismatch" = { severity = "ERROR", lasting = 0, what = "The partner holds a file of another size than was sent; it is sent again." }
     "window.mismatch"         = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
     "window.republished"      = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
-    "delivery.late" = { severity = "WARNING", lasting = 0, what = "A delivery came later than its contract promises." }
+    "delivery.late"           = { severity = "WARNING", lasting = 0, what = "A delivery came later than its contract promises." }
     "ledger.failed"           = { severity = "ERROR", lasting = 0, what = "The ledger of records could not be extended; the next certify makes up for it." }
     "returns.error"           = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
     "returns.failed"          = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected or opened." }
