@@ -14,6 +14,9 @@
     lose      done, then the connection closes without an answer
     flip      one bit in the middle of the answer's body is turned
     truncate  the connection closes after half of the answer's body
+    partial   of a chunk of an upload, only the first half is kept, and the answer says so
+    empty     done, and answered 200 without a body
+    no-body   answered 200 without a body, and nothing is done
 """
 
 import re
@@ -24,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from localcloud.storage.errors import invalid
 
-Action = Literal["error", "hang", "drop", "lose", "flip", "truncate"]
+Action = Literal["error", "hang", "drop", "lose", "flip", "truncate", "partial", "empty", "no-body"]
 
 
 class Fault(BaseModel):

@@ -15,6 +15,7 @@ from localcloud.storage.content import PIECE, let_go
 from localcloud.storage.errors import Refused
 from localcloud.storage.faults import Fault, Faults, flipped
 from localcloud.storage.routes import Service
+from localcloud.storage.sessions import CHUNK_UNIT
 from localcloud.storage.wire import ClientGone, FileRange, Request, Response, refusal_response
 
 FAULTS_PATH = "/_faults"
@@ -48,6 +49,12 @@ class _SocketBody:
         self._line = line
         self._left = length
         self.length = length
+
+    def first(self, length: int) -> "_SocketBody":
+        """The first so many bytes as a body of their own; the rest stays."""
+        part = _SocketBody(self._stream, length)
+        self._left -= length
+        return part
 
     def pieces(self) -> Iterator[bytes]:
         while self._left:
@@ -96,7 +103,7 @@ class Handler(BaseHTTPRequestHandler):
         if action in ("hang", "drop"):
             self.close_connection = True
             return
-        response = _error_of(fault) if fault and action == "error" else self._answer(body)
+        response = self._response(fault, body)
         # What a refusal left unread would be taken for the next request.
         for _ in body.pieces():
             pass
@@ -107,6 +114,29 @@ class Handler(BaseHTTPRequestHandler):
         self._send(response, flip=action == "flip", truncate=action == "truncate")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+
+    def _response(self, fault: Fault | None, body: _SocketBody) -> Response:
+        if fault is not None and fault.action == "error":
+            return _error_of(fault)
+        if fault is not None and fault.action == "no-body":
+            return Response(200)
+        if fault is not None and fault.action == "partial":
+            return self._answer(self._half(body))
+        response = self._answer(body)
+        if fault is not None and fault.action == "empty":
+            _close(response)
+            return Response(200)
+        return response
+
+    def _half(self, body: _SocketBody) -> _SocketBody:
+        """The first half of a chunk, in whole units, described as if no more had been sent."""
+        start = re.match(r"bytes (\d+)-", self.headers.get("Content-Range", ""))
+        kept = body.length // 2 // CHUNK_UNIT * CHUNK_UNIT if start else 0
+        del self.headers["Content-Range"]
+        self.headers["Content-Range"] = (
+            f"bytes {start[1]}-{int(start[1]) + kept - 1}/*" if start and kept else "bytes */*"
+        )
+        return body.first(kept)
 
     def _answer(self, body: _SocketBody) -> Response:
         if "Transfer-Encoding" in self.headers:

@@ -6,17 +6,14 @@ reads what the winner wrote. A stream that breaks off leaves no object: the resu
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-import google_crc32c
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
@@ -28,84 +25,22 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
 from pipeline.clients.deadline import bounded_session, silence
+from pipeline.clients.objects import TAKEN, Copy
+from pipeline.clients.objects import StoredObject as StoredObject
+from pipeline.clients.resumable import CHUNK, ResumableUpload
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
 from pipeline.settings import Settings
 from pipeline.streams import background
 
 Client = storage.Client
 
-PIECE: Final = 8 * 1024 * 1024
-"""Bytes of one request of a resumable upload; a multiple of 256 KiB as the protocol asks."""
+PIECE: Final = CHUNK
+"""Bytes that are uploaded, or read, at a time."""
 
 READS: Final = 3
 """Pieces that are read at the same time: Cloud Storage takes its time over each request, not over its bytes."""
 
 CALL_SECONDS: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """One generation of an object: as the server describes it, and our own digest of what we wrote there.
-
-    `crc32c` is base64 as Cloud Storage writes it; `sha256` is hexadecimal, None where it is the server's word alone.
-    """
-
-    name: str
-    generation: int
-    size: int
-    crc32c: str
-    sha256: str | None = None
-
-    def is_still(self, described: StoredObject | None) -> bool:
-        """Whether the server still describes the very object."""
-        return described is not None and replace(described, sha256=self.sha256) == self
-
-
-class Copy:
-    """An object being written from a stream that goes on to somebody else; `stored` is set when it is complete."""
-
-    def __init__(self, bucket: Bucket, name: str) -> None:
-        self._bucket = bucket
-        self.name = name
-        self.stored: StoredObject | None = None
-
-    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks; a background thread uploads them, a block at a time.
-
-        The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
-        aborts the upload. Raises ArchiveUnavailable, ArchiveDamaged, OutOfTime.
-        """
-        checksum, digest = google_crc32c.Checksum(), hashlib.sha256()
-        size, given, held = 0, 0, []
-        with self._bucket.mapped(self.name):
-            with background.feed(self._upload) as give:
-                for chunk in chunks:
-                    checksum.update(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                    held.append(chunk)
-                    if size - given >= PIECE:
-                        give(held)
-                        given, held = size, []
-                    yield chunk
-                give(held)
-            described = self._bucket.stat(self.name)
-        expected = base64.b64encode(checksum.digest()).decode()
-        if described is None or (described.size, described.crc32c) != (size, expected):
-            raise ArchiveDamaged(
-                f"{self._bucket.name}/{self.name} should hold {size} bytes with crc32c {expected}; the server "
-                f"describes {described}."
-            )
-        self.stored = replace(described, sha256=digest.hexdigest())
-
-    def _upload(self, blocks: Iterator[list[bytes]]) -> None:
-        """Write the blocks as they come: a request may take its time while the next block is made."""
-        blob = self._bucket.handle.blob(self.name)
-        options = self._bucket.options()
-        with blob.open("wb", chunk_size=PIECE, if_generation_match=0, checksum="crc32c", **options) as upload:
-            for block in blocks:
-                for chunk in block:
-                    upload.write(chunk)
 
 
 class Bucket:
@@ -114,22 +49,38 @@ class Bucket:
     def __init__(self, client: storage.Client, name: str, budget: Budget) -> None:
         self.name = name
         self.handle = client.bucket(name)
+        self._session = client._http
         self._budget = budget
 
     def create(self, name: str, content: bytes, content_type: str = "application/json") -> bool:
-        """Write a small object that must not exist; False where it exists, whatever it holds.
+        """Write a small object that must not exist; False where another content exists.
 
-        A lost answer to a create that succeeded looks like a loss: compare what `read` returns.
-        Raises ArchiveUnavailable, OutOfTime.
+        Where the answer to a create was lost, what stands there is ours. Raises ArchiveUnavailable, OutOfTime.
         """
         with self.mapped(name):
             try:
                 self.handle.blob(name).upload_from_string(
                     content, content_type, if_generation_match=0, checksum="crc32c", **self.options()
                 )
-            except api.PreconditionFailed:
-                return False
+            except TAKEN as error:
+                found = self.read(name)
+                if found is None and isinstance(error, api.Forbidden):
+                    raise
+                return found == content
+            except ValueError:  # an answer that is none; the object may be there or not
+                return self._stands(name, content)
         return True
+
+    def _stands(self, name: str, content: bytes) -> bool:
+        found = self.read(name)
+        if found is None:
+            raise ArchiveUnavailable(f"Cloud Storage gave no answer to the create of {self.name}/{name}.")
+        return found == content
+
+    def begin(self, name: str) -> ResumableUpload:
+        """An upload to an object that must not exist. Raises the client's errors."""
+        url = self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
+        return ResumableUpload(self._session, url, self._budget)
 
     def may_create(self, name: str) -> None:
         """Begin an upload and never finish it, which proves the permission and leaves no object behind.
@@ -137,7 +88,7 @@ class Bucket:
         Raises ArchiveUnavailable with what to do.
         """
         with self.mapped(name):
-            self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
+            self.begin(name)
 
     def read(self, name: str) -> bytes | None:
         """A small object whole, with a digest of its own in it; None where there is none. Raises ArchiveUnavailable."""
@@ -148,6 +99,13 @@ class Bucket:
                 self._bucket_exists(error)
                 return None
         return content
+
+    def read_again(self, name: str) -> bytes | None:
+        """As `read`, of the generation that the server describes, so that no cache answers."""
+        described = self.stat(name)
+        if described is None:
+            return None
+        return b"".join(self.pieces(described, max(described.size, 1)))
 
     def names(self, prefix: str) -> list[str]:
         """Every object under the prefix, in order of name. Raises ArchiveUnavailable."""
@@ -178,7 +136,7 @@ class Bucket:
         """What the server says of an object; None where there is none. Raises ArchiveUnavailable."""
         with self.mapped(name):
             blob = self.handle.get_blob(name, **self.options())
-        return None if blob is None else StoredObject(name, int(blob.generation), int(blob.size), str(blob.crc32c))
+            return None if blob is None else StoredObject(name, int(blob.generation), int(blob.size), str(blob.crc32c))
 
     def write(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a stream to an object that must not exist. Raises as Copy.passing does."""
@@ -192,17 +150,22 @@ class Bucket:
         """An object to be written while its content goes on to somebody else."""
         return Copy(self, name)
 
-    def pieces(self, stored: StoredObject, size: int) -> Iterator[bytes]:
+    def pieces(self, stored: StoredObject, size: int, digests: Sequence[str] = ()) -> Generator[bytes, None, None]:
         """The object's bytes in pieces of `size`, of just the generation that was recorded, in order.
 
-        READS pieces are asked for at a time. Raises ArchiveDamaged where that generation is gone, ArchiveUnavailable,
-        OutOfTime.
+        READS pieces are asked for at a time. With `digests`, the SHA-256 of each piece is compared before it is given
+        away. A piece that is wrong is read once more. Raises ArchiveDamaged where it is wrong again or gone,
+        ArchiveUnavailable, OutOfTime.
         """
+        if digests and len(digests) != -(-stored.size // size):
+            raise ArchiveDamaged(f"{stored.name} has {stored.size} bytes and {len(digests)} digests of {size} each.")
         under_way: deque[Future[bytes]] = deque()
         with background.pool("read", READS) as pool:
             try:
-                for start in range(0, stored.size, size):
-                    under_way.append(pool.submit(self._piece, stored, start, size))
+                for number, start in enumerate(range(0, stored.size, size)):
+                    end = min(start + size, stored.size)
+                    digest = digests[number] if digests else None
+                    under_way.append(pool.submit(self._piece, stored, start, end, digest))
                     if len(under_way) == READS:
                         yield under_way.popleft().result()
                 while under_way:
@@ -211,22 +174,37 @@ class Bucket:
                 for unwanted in under_way:
                     unwanted.cancel()
 
-    def _piece(self, stored: StoredObject, start: int, size: int) -> bytes:
+    def _piece(self, stored: StoredObject, start: int, end: int, digest: str | None) -> bytes:
+        for last in (False, True):
+            piece = self._once(stored, start, end)
+            if piece is None:
+                problem = "the bucket has no such object"
+            elif len(piece) != end - start:
+                problem = f"{len(piece)} bytes of {start}-{end} were read"
+            elif digest is not None and hashlib.sha256(piece).hexdigest() != digest:
+                problem = f"the bytes {start}-{end} are others than were written: their SHA-256 differs"
+            else:
+                return piece
+            if last:
+                break
+        raise ArchiveDamaged(
+            f"{self.name}/{stored.name} generation {stored.generation}, {stored.size} bytes, is what the record names; "
+            f"{problem}."
+        )
+
+    def _once(self, stored: StoredObject, start: int, end: int) -> bytes | None:
         blob = self.handle.blob(stored.name, generation=stored.generation)
         with self.mapped(stored.name):
             try:
                 piece: bytes = blob.download_as_bytes(
                     start=start,
-                    end=min(start + size, stored.size) - 1,
+                    end=end - 1,
                     checksum=None,
                     single_shot_download=True,  # else read in steps of 8 KiB, at four times the processor time
                     **self.options(),
                 )
-            except (api.NotFound, api.RequestRangeNotSatisfiable) as error:
-                raise ArchiveDamaged(
-                    f"{self.name}/{stored.name} generation {stored.generation}, {stored.size} bytes, is what the "
-                    f"record names; the bucket has no such object ({type(error).__name__})."
-                ) from None
+            except (api.NotFound, api.RequestRangeNotSatisfiable):
+                return None
         return piece
 
     def sha256(self, stored: StoredObject) -> str:
@@ -260,6 +238,8 @@ class Bucket:
             raise ArchiveUnavailable(f"{place} arrived with another checksum than Cloud Storage announced.") from None
         except api.GoogleAPICallError as error:
             raise ArchiveUnavailable(f"Cloud Storage broke off at {place}: {type(error).__name__}.") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArchiveUnavailable(f"Cloud Storage's answer for {place} is none: {type(error).__name__}.") from None
         except (api.RetryError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
             raise ArchiveUnavailable(f"Cloud Storage {silence(error, self._budget)} for {place}.") from None
 

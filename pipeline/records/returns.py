@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline.clients.storage import Bucket
-from pipeline.records.envelope import parsed, written
+from pipeline.records.envelope import written
+from pipeline.records.reading import stored
 from pipeline.records.schema import Outcome, Returned
 
 RETURNS: Final = "returns"
@@ -26,14 +27,13 @@ class ReturnsFolder:
 
     def add(self, record: Returned) -> bool:
         """Record what became of a file; False where a concurrent run was first. Raises ArchiveUnavailable."""
-        path, content = _path(record.file_name, record.size, record.modified, record.outcome), written(record)
-        return self._bucket.create(path, content) or self._bucket.read(path) == content
+        path = _path(record.file_name, record.size, record.modified, record.outcome)
+        return self._bucket.create(path, written(record))
 
     def records(self, wanted: Callable[[str], bool]) -> list[Returned]:
         """What became of every file whose name is wanted, by name; only those are read."""
         paths = (path for path in sorted(self.names) if wanted(path.split("/")[1]))
-        contents = ((path, self._bucket.read(path)) for path in paths)
-        return [parsed(content, Returned, path) for path, content in contents if content is not None]
+        return [record for path in paths if (record := stored(self._bucket, path, Returned)) is not None]
 
 
 def returns_folder(bucket: Bucket) -> ReturnsFolder:

@@ -16,6 +16,7 @@ from pipeline.clients.storage import Bucket, StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveUnavailable, RecordDamaged
 from pipeline.records.envelope import parsed, written
+from pipeline.records.reading import stored
 from pipeline.records.returns import ReturnsFolder, returns_folder
 from pipeline.records.schema import (
     Answer,
@@ -151,19 +152,17 @@ class Folder:
         return record
 
     def _read(self, name: str, kind: type[R]) -> R | None:
-        path = self._path(name)
-        content = self._bucket.read(path)
-        return None if content is None else parsed(content, kind, path)
+        return stored(self._bucket, self._path(name), kind, listed=name in self.names)
 
     def _create(self, name: str, record: R) -> tuple[R, bool]:
         """The record that holds from now on under that name, and whether it is the one given."""
         path, content = self._path(name), written(record)
         if self._bucket.create(path, content):
             return record, True
-        winner = self._bucket.read(path)
+        winner = stored(self._bucket, path, type(record))
         if winner is None:
             raise ArchiveUnavailable(f"The record {path} exists and cannot be read.")
-        return parsed(winner, type(record), path), winner == content
+        return winner, False
 
     def _append(self, name: str, record: Record, last: int) -> None:
         created = False
@@ -258,9 +257,9 @@ class Records:
         folder = self.folder(delivery.slot).revision(delivery.revision) if delivery else None
         for part in folder.sealed_parts if folder else ():
             record = folder.sealed(part) if folder else None
-            for stored in (record.csv, record.sealed) if record else ():
-                if stored.name == name:
-                    return stored
+            for described in (record.csv, record.sealed) if record else ():
+                if described.name == name:
+                    return described
         return None
 
     def contract(self, dataset: str, version: str) -> str | None:

@@ -1,0 +1,123 @@
+"""Objects that are written once, from a stream that goes on to somebody else; and what is known of them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import google_crc32c
+from google.api_core import exceptions as api
+
+from pipeline.clients.resumable import CHUNK, ResumableUpload
+from pipeline.errors import ArchiveUnavailable
+from pipeline.streams import background
+
+TAKEN: Final = (api.PreconditionFailed, api.Forbidden)
+"""Answers to a create where the object exists: 412, or 403 for an account that may not delete what it would replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One generation of an object: as the server describes it, and our own digest of what we wrote there.
+
+    `crc32c` is base64 as Cloud Storage writes it; `sha256` is hexadecimal, None where it is the server's word alone.
+    """
+
+    name: str
+    generation: int
+    size: int
+    crc32c: str
+    sha256: str | None = None
+
+    def is_still(self, described: StoredObject | None) -> bool:
+        """Whether the server still describes the very object."""
+        return described is not None and replace(described, sha256=self.sha256) == self
+
+
+class Target(Protocol):
+    """What a copy needs of its bucket."""
+
+    name: str
+
+    def begin(self, name: str) -> ResumableUpload:
+        """An upload to an object that must not exist. Raises the client's errors."""
+
+    def stat(self, name: str) -> StoredObject | None:
+        """What the server says of an object; None where there is none. Raises ArchiveUnavailable."""
+
+    def mapped(self, name: str) -> AbstractContextManager[None]:
+        """Turn the client's errors into ours."""
+
+
+class Copy:
+    """An object being written from a stream that goes on to somebody else; `stored` is set when it is complete."""
+
+    def __init__(self, bucket: Target, name: str) -> None:
+        self._bucket = bucket
+        self.name = name
+        self.stored: StoredObject | None = None
+        self._refusal = ""
+
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks; a background thread uploads them, a block at a time.
+
+        The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
+        aborts the upload. Raises ArchiveUnavailable, OutOfTime.
+        """
+        checksum, digest = google_crc32c.Checksum(), hashlib.sha256()
+        size, given, held = 0, 0, []
+        with background.feed(self._upload) as give:
+            for chunk in chunks:
+                checksum.update(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                held.append(chunk)
+                if size - given >= CHUNK:
+                    give(held)
+                    given, held = size, []
+                yield chunk
+            give(held)
+        crc32c = base64.b64encode(checksum.digest()).decode()
+        described = self._bucket.stat(self.name)
+        if described is None or (described.size, described.crc32c) != (size, crc32c):
+            described = self._bucket.stat(self.name)  # a single bad answer proves nothing
+        if described is None or (described.size, described.crc32c) != (size, crc32c):
+            raise ArchiveUnavailable(
+                f"{self._bucket.name}/{self.name} should hold {size} bytes with crc32c {crc32c}; the server "
+                f"describes {described or 'no such object'}{self._refusal}. Another attempt writes another object."
+            )
+        self.stored = replace(described, sha256=digest.hexdigest())
+
+    def _upload(self, blocks: Iterator[list[bytes]]) -> None:
+        """Upload the blocks as they come: a request may take its time while the next block is made.
+
+        Where the name is taken, or may not be written to any more, what stands there decides: it may be ours, and only
+        the answer was lost.
+        """
+        upload: ResumableUpload | None = None
+        for block in blocks:
+            with self._bucket.mapped(self.name):
+                upload = upload or self._begun()
+                if upload is not None:
+                    upload.add(b"".join(block))
+        with self._bucket.mapped(self.name):
+            try:
+                if upload is not None:
+                    upload.finish()
+            except TAKEN as error:
+                self._refusal = f" (it answered {error.code})"
+
+    def _begun(self) -> ResumableUpload | None:
+        """The upload; None where the name is taken."""
+        if not self._refusal:
+            try:
+                return self._bucket.begin(self.name)
+            except TAKEN as error:
+                if self._bucket.stat(self.name) is None:
+                    raise
+                self._refusal = f" (it answered {error.code})"
+        return None

@@ -1,0 +1,96 @@
+"""One resumable upload: bytes to an object that must not exist, in chunks, over a session that tells what it has.
+
+Cloud Storage may keep only a part of a chunk, and its answer may be lost: the session says where to go on
+(https://cloud.google.com/storage/docs/performing-resumable-uploads). The object comes to be with the last chunk; what
+is never finished is invisible and expires. The client library's writer cannot go on after a part of a chunk, and is
+finished by the garbage collector where it was broken off.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from google.api_core import exceptions as api
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests import Response
+
+from pipeline.budget import Budget
+
+CHUNK: Final = 8 * 1024 * 1024
+"""Bytes of one request; a multiple of 256 KiB as the protocol asks."""
+
+CALL_SECONDS: Final = 60.0
+"""Time of one request, sending included: a chunk in a minute is 140 kB/s."""
+
+_RANGE: Final = re.compile(r"bytes=0-(\d+)")
+_UNFINISHED: Final = 308
+_SESSION_GONE: Final = (404, 410)
+
+
+class ResumableUpload:
+    """The upload of one session; `add` what there is, then `finish`. Raises api_core's errors, OutOfTime."""
+
+    def __init__(self, session: AuthorizedSession, url: str, budget: Budget) -> None:
+        self._session = session
+        self._url = url
+        self._budget = budget
+        self._kept = 0
+        self._waiting = bytearray()
+        self._done = False
+
+    def add(self, content: bytes) -> None:
+        """Upload as many whole chunks as there are now; the rest waits for more."""
+        self._waiting += content
+        while len(self._waiting) >= CHUNK:
+            self._send(CHUNK, None)
+
+    def finish(self) -> None:
+        """Upload what is left, as the end of the object."""
+        while not self._done:
+            self._send(len(self._waiting), self._kept + len(self._waiting))
+
+    def _send(self, count: int, total: int | None) -> None:
+        """Send so many of the waiting bytes once, and as often as there is no answer; what was kept waits no more."""
+        end, again = self._kept + count, False
+
+        def once() -> None:
+            nonlocal again
+            if again:
+                self._put(b"", f"bytes */{_text(total)}")
+            again = True
+            if self._done or (total is None and self._kept == end):
+                return
+            content = bytes(self._waiting[: end - self._kept])
+            place = f"{self._kept}-{end - 1}" if content else "*"
+            self._put(content, f"bytes {place}/{_text(total)}")
+
+        DEFAULT_RETRY.with_delay(0.5, 10.0).with_timeout(self._budget.waiting())(once)()
+
+    def _put(self, content: bytes, place: str) -> None:
+        headers = {"Content-Range": place}
+        answer = self._session.put(self._url, content, headers=headers, timeout=self._budget.left(CALL_SECONDS))
+        if answer.status_code == _UNFINISHED:
+            self._keep(answer)
+        elif answer.status_code in _SESSION_GONE:
+            raise api.ClientError("the session of the upload has ended")
+        elif not answer.ok:
+            raise api.from_http_response(answer)
+        elif place.endswith("/*"):
+            raise api.ServiceUnavailable("the upload was said to be complete before its end")
+        else:
+            self._done = True
+
+    def _keep(self, answer: Response) -> None:
+        """Forget the bytes that the answer says are kept. Raises ServiceUnavailable where it is no answer to us."""
+        found = _RANGE.fullmatch(answer.headers.get("Range", ""))
+        kept = int(found[1]) + 1 if found else 0
+        if not self._kept <= kept <= self._kept + len(self._waiting):
+            raise api.BadRequest(f"{self._kept} bytes were kept before; now the session says {kept}")
+        del self._waiting[: kept - self._kept]
+        self._kept = kept
+
+
+def _text(total: int | None) -> str:
+    return "*" if total is None else str(total)
