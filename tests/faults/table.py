@@ -134,7 +134,7 @@ def _record(step: str, number: int) -> Iterator[Cell]:
     late = ("archive-unavailable", "out-of-time")
     refused = _storage(request, "error", skip=number, status=403)
     yield Cell(step, "before", refused, ("archive-unavailable",))
-    yield Cell(step, "hang", _storage(request, "hang", skip=number), late, budget=BUDGET)
+    yield Cell(step, "hang", _storage(request, "hang", skip=number, times=ALWAYS), late, budget=BUDGET)
     yield Cell(step, "kill", _storage(request, "hang", skip=number))
     yield Cell(step, "lost", _storage(request, "lose", skip=number))
 
@@ -152,15 +152,16 @@ def _read_archive() -> Iterator[Cell]:
 
 def _partner() -> Iterator[Cell]:
     gone, late = ("partner-unavailable",), ("out-of-time",)
+    silent = (*gone, *late)
 
-    def order(operation: OperationName, action: Action, after: int = 0) -> Break:
-        return lambda harness: harness.cloud.break_partner(Fault(operation, action, after))
+    def order(operation: OperationName, action: Action, after: int = 0, times: int = 1) -> Break:
+        return lambda harness: harness.cloud.break_partner(Fault(operation, action, after, times))
 
     yield Cell("connect", "before", order("connect", "error"), gone)
-    yield Cell("connect", "hang", order("connect", "hang"), late, budget=BUDGET)
+    yield Cell("connect", "hang", order("connect", "hang", times=ALWAYS), silent, budget=BUDGET)
     yield Cell("connect", "kill", order("connect", "hang"), reached=_asked("connect"))
     yield Cell("authenticate", "before", order("auth", "error"), ("partner-refused",))
-    yield Cell("authenticate", "hang", order("auth", "hang"), late, budget=BUDGET)
+    yield Cell("authenticate", "hang", order("auth", "hang", times=ALWAYS), silent, budget=BUDGET)
     yield Cell("authenticate", "kill", order("auth", "hang"), reached=_asked("connect"))
     yield Cell("upload", "before", order("open", "error"), gone)
     yield Cell("upload", "middle", order("write", "error", FIVE_MB), gone, rows=MANY)
