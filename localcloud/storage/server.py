@@ -52,7 +52,7 @@ class _SocketBody:
 
     def first(self, length: int) -> "_SocketBody":
         """The first so many bytes as a body of their own; the rest stays."""
-        part = _SocketBody(self._stream, length)
+        part = _SocketBody(self._stream, length, self._line)
         self._left -= length
         return part
 
