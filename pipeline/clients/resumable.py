@@ -12,8 +12,8 @@ import re
 from typing import Final
 
 from google.api_core import exceptions as api
+from google.api_core.retry import Retry
 from google.auth.transport.requests import AuthorizedSession
-from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import Response
 
 from pipeline.budget import Budget
@@ -30,12 +30,16 @@ _SESSION_GONE: Final = (404, 410)
 
 
 class ResumableUpload:
-    """The upload of one session; `add` what there is, then `finish`. Raises api_core's errors, OutOfTime."""
+    """The upload of one session; `add` what there is, then `finish`. Raises api_core's errors, OutOfTime.
 
-    def __init__(self, session: AuthorizedSession, url: str, budget: Budget) -> None:
+    `retry` says which errors are no answer, and how soon the session is asked again.
+    """
+
+    def __init__(self, session: AuthorizedSession, url: str, budget: Budget, retry: Retry) -> None:
         self._session = session
         self._url = url
         self._budget = budget
+        self._retry = retry
         self._kept = 0
         self._waiting = bytearray()
         self._done = False
@@ -66,7 +70,7 @@ class ResumableUpload:
             place = f"{self._kept}-{end - 1}" if content else "*"
             self._put(content, f"bytes {place}/{_text(total)}")
 
-        DEFAULT_RETRY.with_delay(0.5, 10.0).with_timeout(self._budget.waiting())(once)()
+        self._retry.with_timeout(self._budget.waiting())(once)()
 
     def _put(self, content: bytes, place: str) -> None:
         headers = {"Content-Range": place}

@@ -80,7 +80,7 @@ class Bucket:
     def begin(self, name: str) -> ResumableUpload:
         """An upload to an object that must not exist. Raises the client's errors."""
         url = self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
-        return ResumableUpload(self._session, url, self._budget)
+        return ResumableUpload(self._session, url, self._budget, DEFAULT_RETRY.with_delay(0.5, 10.0))
 
     def may_create(self, name: str) -> None:
         """Begin an upload and never finish it, which proves the permission and leaves no object behind.
