@@ -13,6 +13,7 @@ import shutil
 import signal
 import stat
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,6 +37,8 @@ from localcloud.partner import faults, journal
 from localcloud.processes import Service, start
 
 PROJECT: Final = "local-psp"
+SERVICES: Final = ("bigquery", "storage", "secretmanager", "pubsub")
+"""Google's; beside them runs a server of the partner for each profile."""
 
 ServerProfile = Literal["aws", "openssh"]
 """How the partner's server behaves: as AWS Transfer Family in front of S3, or as OpenSSH's sshd."""
@@ -99,6 +102,15 @@ class LocalCloud:
     def incoming(self) -> Path:
         """Where the AWS server keeps what is not stored yet."""
         return self.root / "aws.incoming"
+
+    def start_service(self, name: str) -> None:
+        """Start one of SERVICES."""
+        own = {
+            "storage": ("--root", str(self.root / "buckets")),
+            "pubsub": ("--faults-file", str(self._topic_faults)),
+        }.get(name, ())
+        options = (*own, *self.distance.options(name))
+        self.services[name] = start(f"localcloud.{name}", *options, logs=self.root / "logs")
 
     def start_partner(self, profile: ServerProfile = "aws", *options: str, port: int = 0) -> None:
         """Start the partner's server, or start it anew with other options."""
@@ -192,35 +204,34 @@ def local_cloud(
 
     They end with the block.
     """
-    cloud, logs = LocalCloud(root, distance), root / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    cloud = LocalCloud(root, distance)
+    (root / "logs").mkdir(parents=True, exist_ok=True)
+    cloud.login_key, cloud.server_key = keys.ssh_key(), keys.ssh_key()
+    host_key = root / "host_key"
+    host_key.write_bytes(cloud.server_key.private)
+    host_key.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    (root / "authorized_keys").write_bytes(cloud.login_key.public + b"\n")
     with ExitStack() as ending:
         ending.callback(cloud.stop)
-        cloud.services["bigquery"] = start("localcloud.bigquery", *distance.options("bigquery"), logs=logs)
-        store = ("--root", str(root / "buckets"), *distance.options("storage"))
-        cloud.services["storage"] = start("localcloud.storage", *store, logs=logs)
-        cloud.services["secretmanager"] = start(
-            "localcloud.secretmanager", *distance.options("secretmanager"), logs=logs
-        )
-        pubsub = ("--faults-file", str(root / "pubsub.faults.json"), *distance.options("pubsub"))
-        cloud.services["pubsub"] = start("localcloud.pubsub", *pubsub, logs=logs)
-        _make_keys(cloud, pgp_algorithm)
-        for profile in profiles:
-            cloud.start_partner(profile)
+        with ThreadPoolExecutor() as starting:  # each service takes a second or two
+            services = [starting.submit(cloud.start_service, name) for name in SERVICES]
+            services += [starting.submit(cloud.start_partner, profile) for profile in profiles]
+            _make_pgp_keys(cloud, pgp_algorithm)
+        for service in services:
+            service.result()
+        _add_secrets(cloud)
         yield cloud
 
 
-def _make_keys(cloud: LocalCloud, algorithm: keys.PgpAlgorithm) -> None:
+def _make_pgp_keys(cloud: LocalCloud, algorithm: keys.PgpAlgorithm) -> None:
     with keys.gnupg_home() as home:
         cloud.partner_key = keys.pgp_key(home, "Partner <partner@example.com>", algorithm=algorithm)
         cloud.signing_key = keys.pgp_key(
             home, "PSP <psp@example.com>", algorithm=algorithm, encryption=False, passphrase="correct horse"
         )
-    cloud.login_key, cloud.server_key = keys.ssh_key(), keys.ssh_key()
-    host_key = cloud.root / "host_key"
-    host_key.write_bytes(cloud.server_key.private)
-    host_key.chmod(stat.S_IRUSR | stat.S_IWUSR)
-    (cloud.root / "authorized_keys").write_bytes(cloud.login_key.public + b"\n")
+
+
+def _add_secrets(cloud: LocalCloud) -> None:
     cloud.add_secret("pgp-partner-key", cloud.partner_key.public)
     cloud.add_secret("pgp-signing-key", cloud.signing_key.private)
     cloud.add_secret("pgp-signing-passphrase", (cloud.signing_key.passphrase or "").encode())
