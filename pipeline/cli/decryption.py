@@ -1,7 +1,7 @@
-"""Open a sealed or archived file for an audit: what it holds, and what vouches for it.
+"""Open a sealed or archived file for an audit: what it holds, and what proves that it is ours.
 
-A sealed file is a message to the partner alone, so whoever opens it brings the partner's private key. Nothing is given
-away before the whole file was read and its signature, or the digest in its record, was found good.
+A sealed file is a message to the partner alone, so whoever opens it brings the partner's private key. No content is
+given out before the whole file was read and its signature, or the digest in its record, was verified.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from pipeline.clients.material import cleaned
 from pipeline.errors import ArchiveDamaged
 from pipeline.pgp.home import Gpg, gnupghome
 from pipeline.pgp.status import Decryption, Problem
@@ -25,9 +26,9 @@ _SENTENCES: Final[dict[Problem, str]] = {
     "not decrypted": "The passphrase is not that of the key.",
     "damaged": "gpg cannot open the file; it is damaged, or not a message to this key.",
     "bad signature": "The signature is bad: this is not the file that was sealed.",
-    "expired signature": "The signature has expired: nothing vouches for the file any more.",
+    "expired signature": "The signature has expired and proves nothing any more.",
     "expired signer": "The file is signed by a key that has expired.",
-    "revoked signer": "The file is signed by a key that is revoked: nothing vouches for it any more.",
+    "revoked signer": "The file is signed by a key that is revoked; such a signature proves nothing.",
     "unknown signer": "The file is signed, but not by the signer's key that was given.",
     "another signer": "The file is signed, but not by the signer's key that was given.",
     "not signed": "The file carries no signature, and one by the signer's key was expected.",
@@ -36,12 +37,12 @@ _SENTENCES: Final[dict[Problem, str]] = {
 
 
 class NotOpened(Exception):
-    """The file cannot be opened, or what vouches for it is missing or bad; the text says which, in a sentence."""
+    """The file cannot be opened, or its proof is missing or bad; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """The plain content in a file that vanishes when it is closed, and in words what vouches for it."""
+class OpenedFile:
+    """The plain content in a temporary file, and in words what proves that it is ours."""
 
     file: IO[bytes]
     size: int
@@ -50,7 +51,7 @@ class Content:
 
 @contextmanager
 def local(path: Path) -> Iterator[IO[bytes]]:
-    """A file of this machine. Raises NotOpened."""
+    """A file of this machine, open for reading. Raises NotOpened."""
     try:
         with path.open("rb") as file:
             yield file
@@ -60,7 +61,7 @@ def local(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def archived(bucket: str, name: str, run: Run) -> Iterator[tuple[IO[bytes], str | None]]:
-    """An object of a bucket, held in a file that vanishes; and, for one of the archive, what its record says of it.
+    """An object of a bucket in a temporary file, and, for an object of the archive, what its record says of it.
 
     Raises NotOpened where there is no such object, ArchiveDamaged where it is not the one that its record describes,
     ArchiveUnavailable, RecordDamaged.
@@ -83,15 +84,15 @@ def archived(bucket: str, name: str, run: Run) -> Iterator[tuple[IO[bytes], str 
 
 
 def is_sealed(file: IO[bytes]) -> bool:
-    """Whether the file is an OpenPGP message, binary or armored; its position stays at the start."""
+    """Whether the file is an OpenPGP message, binary or armored; it is left at its beginning."""
     start = file.read(1000)
     file.seek(0)
     return bool(start) and (start[0] & 0x80 != 0 or ARMOR in start)
 
 
 @contextmanager
-def opened(file: IO[bytes], key: bytes, signer: bytes | None, passphrase: str | None) -> Iterator[Content]:
-    """The content of a sealed file. `key` is the private key of who may read it, `signer` our public (or private) key.
+def opened(file: IO[bytes], key: bytes, signer: bytes | None, passphrase: str | None) -> Iterator[OpenedFile]:
+    """The content of a sealed file. `key` is the recipient's private key, `signer` our public (or private) one.
 
     Without `signer` the file must be unsigned. Raises NotOpened (wrong key or passphrase, a damaged file, a signature
     that is bad, absent or not by `signer`), SealFailed (no gpg).
@@ -101,23 +102,25 @@ def opened(file: IO[bytes], key: bytes, signer: bytes | None, passphrase: str | 
         signers = _fingerprints(gpg, signer, "the signer's key", None) if signer else []
         ours = _fingerprints(gpg, key, "the given key", passphrase)
         plain = Path(directory) / "plain"
-        silent = [] if passphrase else ["--pinentry-mode", "cancel"]  # else gpg would ask whoever sits there
-        result = gpg.decrypt_file(file, passphrase=passphrase, always_trust=True, output=str(plain), extra_args=silent)
-        message = Decryption.of(result.returncode, result.stderr)
+        silent = [] if passphrase else ["--pinentry-mode", "cancel"]  # else gpg would ask on the terminal
+        stream = gpg.for_a_stream()  # a large file takes longer than an answer about keys may
+        with suppress(OSError):  # gpg ended before it had read everything; its status lines say why
+            stream.decrypt_file(file, passphrase=passphrase, always_trust=True, output=str(plain), extra_args=silent)
+        message = Decryption.of(stream.result.returncode, stream.result.stderr)
         if message.recipients and not set(message.recipients) & {fingerprint[-16:] for fingerprint in ours}:
             raise NotOpened("The given key is not the one that the file is encrypted to.")
         if problem := message.problem(tuple(signers), signer_may_have_expired=True):
             raise NotOpened(_SENTENCES[problem])
         proof = f"signature good, by {message.signer}" if message.signer else "the file carries no signature"
         with plain.open("rb") as content:
-            yield Content(content, plain.stat().st_size, proof)
+            yield OpenedFile(content, plain.stat().st_size, proof)
 
 
 def _fingerprints(gpg: Gpg, material: bytes, what: str, passphrase: str | None) -> list[str]:
     """The primary key's fingerprint and those of its subkeys."""
-    found = gpg.import_keys(material, passphrase=passphrase)
-    prints = {one for one in found.fingerprints if one}
-    if len(prints) != 1:
-        raise NotOpened(f"In {what} gpg finds {len(prints)} PGP keys; one is needed.")
-    listed = gpg.list_keys(keys=prints.pop())[0]
+    result = gpg.import_keys(cleaned(material), passphrase=passphrase)
+    fingerprints = {fingerprint for fingerprint in result.fingerprints if fingerprint}
+    if len(fingerprints) != 1:
+        raise NotOpened(f"In {what} gpg finds {len(fingerprints)} PGP keys; one is needed.")
+    listed = gpg.list_keys(keys=fingerprints.pop())[0]
     return [listed["fingerprint"], *(info["fingerprint"] for info in listed.get("subkey_info", {}).values())]

@@ -103,6 +103,8 @@ def loop(server: Server) -> Iterator[Loop]:
             yield opened
         finally:
             error = ConnectionAbortedError() if opened.broken else None  # then nobody waits for the server any more
+            for task in asyncio.all_tasks(runner.get_loop()) if opened.broken else ():
+                task.cancel()  # requests of asyncssh's that nobody awaits; each would end as a traceback in the log
             with suppress(*FAILURES):
                 runner.run(ending.__aexit__(type(error) if error else None, error, None))
 

@@ -1,6 +1,7 @@
 """The partner's server: only the pinned one is spoken to, a file appears whole under its name, and nothing hangs."""
 
 import asyncio
+import gc
 import os
 import stat
 import subprocess
@@ -609,7 +610,9 @@ def read(server: Server, name: str, most: int = 1_000_000) -> bytearray:
         return there.read(name, most, 60)
 
 
-def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(aws: Running) -> None:
+def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(
+    aws: Running, caplog: pytest.LogCaptureFixture
+) -> None:
     """All at once, each with a file of its own, because every one of them waits."""
     names = {case: f"{number}.pgp" for number, case in enumerate(HANGS)}
     for name in names.values():
@@ -627,6 +630,8 @@ def test_a_server_that_hangs_ends_within_the_budget_and_leaves_no_thread(aws: Ru
     with ThreadPoolExecutor(len(HANGS)) as pool:
         outcomes = dict(zip(HANGS, pool.map(ended, HANGS), strict=True))
     assert outcomes == dict.fromkeys(HANGS, (OutOfTime, True))
+    gc.collect()
+    assert "never retrieved" not in caplog.text
     assert set(threading.enumerate()) - before == set()
 
 

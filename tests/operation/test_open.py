@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,3 +112,33 @@ def test_a_csv_of_this_machine_is_given_with_the_word_that_nothing_vouches_for_i
     result = operator.run("open", str(path))
     assert (result.exit_code, result.stdout_bytes) == (0, b"a,b\r\n")
     assert "nothing vouches for it" in result.stderr
+
+
+@contextmanager
+def slow_gpg(monkeypatch: pytest.MonkeyPatch, directory: Path, seconds: float) -> Iterator[None]:
+    """The real gpg, which takes so long before it decrypts."""
+    real = shutil.which("gpg")
+    slow = directory / "bin" / "gpg"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *--decrypt*) sleep {seconds};; esac\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+        yield
+
+
+def test_a_file_that_takes_longer_than_an_answer_about_keys_opens(
+    operator: Operator, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = operator.delivered(6)
+    with slow_gpg(monkeypatch, key.parent, seconds=5):
+        monkeypatch.setattr("pipeline.pgp.home.ANSWER_SECONDS", 4.0)
+        result = operator.run("open", str(operator.file(hour)), "--key", str(key))
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+def test_a_key_that_was_saved_on_windows_opens_a_file(operator: Operator, key: Path, mark: bytes) -> None:
+    hour = operator.delivered(6)
+    key.write_bytes(mark + key.read_bytes().replace(b"\n", b"\r\n"))
+    assert operator.run("open", str(operator.file(hour)), "--key", str(key)).exit_code == 0
