@@ -16,6 +16,11 @@ locals {
   }
 }
 
+locals {
+  # Commands that are typed at the root of the repository find other contracts there; in the function they are packed.
+  laptop = merge(local.environment, { CONTRACTS_DIRECTORY = var.contracts == null ? "" : var.contracts })
+}
+
 output "outgoing_address" {
   description = "The address for the partner's allow list; null without a network."
   value       = one(google_compute_address.outgoing[*].address)
@@ -36,7 +41,7 @@ output "secrets_to_fill" {
 
 output "operator_env" {
   description = "The settings of the function as a file, for `--env-file`: names and addresses, no secret. For `-raw`."
-  value       = join("", [for name, value in local.environment : "${name}='${replace(replace(value, "\\", "\\\\"), "'", "\\'")}'\n" if value != ""])
+  value       = join("", [for name, value in local.laptop : "${name}='${replace(replace(value, "\\", "\\\\"), "'", "\\'")}'\n" if value != ""])
 }
 
 output "warehouse" {

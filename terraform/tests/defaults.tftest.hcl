@@ -149,38 +149,13 @@ run "nobody_may_do_more_than_needed" {
   }
 }
 
-run "the_environment_is_what_the_settings_read" {
+run "alerts_watch_their_own_event_and_reach_somebody" {
   module {
     source = "./module"
   }
 
   command = plan
 
-  assert {
-    condition = toset(keys(google_cloudfunctions2_function.share.service_config[0].environment_variables)) == toset([
-      for field in regexall("(?m)^    ([a-z_]+): (?:Name|Publish|Path|str|int|bool)\\b", file("../pipeline/settings.py")) :
-      upper(field[0]) if !endswith(field[0], "_emulator_host")
-    ])
-    error_message = "The function's environment and the fields of Settings in pipeline/settings.py differ."
-  }
-}
-
-run "every_event_that_the_code_alerts_has_a_policy" {
-  module {
-    source = "./module"
-  }
-
-  command = plan
-
-  assert {
-    condition = toset(keys(google_monitoring_alert_policy.event)) == toset([
-      for event in concat(
-        regexall("\"([a-z_]+\\.[a-z_]+)\": Event\\([^\\n]*alert=True\\)", file("../pipeline/log.py")),
-        regexall("event=\"([a-z_.]+)\",\\s*alert=True", file("../pipeline/states.py")),
-      ) : event[0]
-    ])
-    error_message = "The alert policies and the events marked alert=True in pipeline/log.py and pipeline/states.py differ."
-  }
   assert {
     condition     = alltrue([for event in keys(google_monitoring_alert_policy.event) : strcontains(google_logging_metric.event[event].filter, "jsonPayload.event=(\"${event}\")")])
     error_message = "A metric counts another event."

@@ -44,7 +44,7 @@ module "second" {
   region    = local.region
   name      = "second-partner"
   warehouse = { dataset = "second_partner" }
-  contracts = "${abspath(path.root)}/contracts"
+  contracts = "terraform/examples/two_partners/contracts" # from the root of the repository
   partner   = { host = "sftp.second.example", user = "acme", publish = "rename", collects = true }
   alerting  = { emails = ["data-oncall@example.com"] }
 
