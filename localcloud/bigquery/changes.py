@@ -11,6 +11,10 @@ from . import single
 from .catalog import NEVER, Commit, Generation, Table, quote
 from .errors import invalid_query
 from .fields import Field
+from .partitions import Partitioning
+
+# Partitions that one job may write: https://cloud.google.com/bigquery/quotas#partitioned_tables
+MOST_PARTITIONS = 4000
 
 
 class Change:
@@ -60,6 +64,17 @@ class Change:
         return removed
 
     def commit(self, at: datetime) -> Commit:
+        """The commit as it is recorded. Raises `invalidQuery` for more partitions than BigQuery allows one job."""
+        by = Partitioning.of(self.table.properties, self.generation.fields)
+        if by is not None and self.added > MOST_PARTITIONS:
+            start = by.floor(quote(by.field.name))
+            written = f"FROM {self.generation.physical} WHERE __born = {self.number}"
+            (number,) = single.row(self.cursor, f"SELECT count(DISTINCT {start}) {written}")
+            if number > MOST_PARTITIONS:
+                raise invalid_query(
+                    f"Too many partitions produced by query, allowed {MOST_PARTITIONS}, query produces at least "
+                    f"{number} partitions"
+                )
         return Commit(self.number, at, self.added, self.removed)
 
     def _count(self, sql: str) -> int:

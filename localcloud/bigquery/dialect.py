@@ -142,6 +142,20 @@ def _difference(generator: DuckDBGenerator, node: exp.TimestampDiff) -> str:
     return f"date_sub('{node.text('unit')}', {generator.sql(node, 'expression')}, {generator.sql(node, 'this')})"
 
 
+def _moved_date(kind: type[exp.Expr]) -> Callable[[DuckDBGenerator, exp.Expr], str]:
+    """DATE_ADD or DATE_SUB: a DATE again, where DuckDB makes a TIMESTAMP of it."""
+    usual = DuckDBGenerator.TRANSFORMS[kind]
+    return lambda generator, node: f"CAST({usual(generator, node)} AS DATE)"
+
+
+def _truncated_date(generator: DuckDBGenerator, node: exp.DateTrunc) -> str:
+    """DATE_TRUNC of what is known to be a DATE stays one."""
+    usual, value = generator.datetrunc_sql(node), node.this
+    dated = isinstance(value, exp.Date | exp.DateAdd | exp.DateSub | exp.DateTrunc | exp.CurrentDate)
+    dated = dated or (isinstance(value, exp.Cast) and value.to.this == exp.DType.DATE)
+    return f"CAST({usual} AS DATE)" if dated or _known(value) == "DATE" else usual
+
+
 def _trim(generator: DuckDBGenerator, node: exp.Trim) -> str:
     """TRIM without a second argument takes all white space of Unicode away, not blanks alone."""
     name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(node.text("position").upper(), "trim")
@@ -193,6 +207,9 @@ class Local(DuckDB):
             exp.UnixToTime: _unix,
             exp.TimestampDiff: _difference,
             exp.Div: _divide,
+            exp.DateAdd: _moved_date(exp.DateAdd),
+            exp.DateSub: _moved_date(exp.DateSub),
+            exp.DateTrunc: _truncated_date,
             exp.Trim: _trim,
             exp.Upper: _case("upper", "bq_upper"),
             exp.Lower: _case("lower", "bq_lower"),

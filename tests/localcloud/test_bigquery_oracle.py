@@ -103,6 +103,12 @@ QUERIES: Mapping[str, tuple[str, str]] = {
         "m",
         "SELECT TIMESTAMP_TRUNC(m, DAY), TIMESTAMP_TRUNC(m, MONTH), DATE(m), UNIX_MICROS(m) FROM {rows}",
     ),
+    "dates": (
+        "d",
+        "SELECT DATE_ADD(d, INTERVAL 40 DAY), DATE_SUB(d, INTERVAL 1 MONTH), DATE_TRUNC(d, MONTH), "
+        "EXTRACT(YEAR FROM d), DATE_DIFF(d, DATE '2000-02-29', DAY), DATE_DIFF(d, DATE '2000-02-29', MONTH), "
+        "TIMESTAMP(d), FORMAT_DATE('%Y-%m-%d', d) FROM {rows} WHERE d BETWEEN '1000-01-01' AND '9990-01-01'",
+    ),
     "times as text": ("m", "SELECT FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6SZ', m), CAST(m AS STRING) FROM {rows}"),
     "distances of times": (
         "m",

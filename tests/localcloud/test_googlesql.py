@@ -200,6 +200,17 @@ def test_tables_made_without_sql_keep_to_the_same_rules(
         local.bigquery.create_table(table)
 
 
+def test_a_job_writes_to_four_thousand_partitions_at_most(local: Local) -> None:
+    days = "SELECT DATE_ADD(DATE '2000-01-01', INTERVAL n DAY) AS day FROM UNNEST(GENERATE_ARRAY(1, {})) AS n"
+    local.rows(f"CREATE TABLE d.most PARTITION BY day AS {days.format(4000)}")
+    with pytest.raises(exceptions.BadRequest, match="Too many partitions produced by query, allowed 4000"):
+        local.rows(f"CREATE TABLE d.more PARTITION BY day AS {days.format(4001)}")
+    with pytest.raises(exceptions.NotFound):
+        local.bigquery.get_table("d.more")
+    local.rows("CREATE TABLE d.monthly (day DATE) PARTITION BY DATE_TRUNC(day, MONTH)")
+    local.rows(f"INSERT INTO d.monthly {days.format(4001)}")
+
+
 def test_a_parameter_has_the_type_that_it_was_given(local: Local) -> None:
     name = bigquery.ScalarQueryParameter("value", "STRING", "x")
     assert local.rows("SELECT id FROM d.people WHERE name = @value", name) == []
