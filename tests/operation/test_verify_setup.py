@@ -43,7 +43,7 @@ def test_a_sound_deployment_passes_and_nothing_is_left_behind(operator: Operator
         ("SFTP_USER", "stranger", "partner's server 127.0.0.1", "does not accept our key"),
         ("SFTP_DIRECTORY", "absent", "partner's server 127.0.0.1", "SFTPNoSuchFile"),
         ("SFTP_PORT", "1", "partner's server 127.0.0.1", "The connection to amazon@127.0.0.1:1 failed"),
-        ("PUBSUB_EMULATOR_HOST", "127.0.0.1:1", "topic amazon-pspp", "Pub/Sub does not answer"),
+        ("PUBSUB_EMULATOR_HOST", "127.0.0.1:1", "topic amazon-pspp", "Pub/Sub did not answer"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do_and_stops_no_other_check(
