@@ -68,8 +68,9 @@ def command(
         except PipelineError as error:
             failure = error
             codes.append(exit_code(error))
-        after = session.run().records.folder(slot)
-        outcome, news = cell(history(after), datetime.now(UTC)), _news(before, after)
+        run = session.run()
+        after = run.records.folder(slot)
+        outcome, news = cell(history(after, run), datetime.now(UTC)), _news(before, after)
         outcomes.append({**outcome.as_json(), "done": news, "error": _as_json(failure)})
         if not outcome.well:
             codes.append(ATTENTION)

@@ -180,7 +180,7 @@ def _one(session: Session, slot: Slot, *, records: bool) -> int:
 
     run = session.run()
     folder = run.records.folder(slot)
-    found = cell(history(folder), run.now())
+    found = cell(history(folder, run), run.now())
     entries, returned = folder.entries(), returned_for(slot, run)
     if session.as_json:
         shown = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -43,11 +43,10 @@ def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[Histo
     """The gist of every slot, dataset by dataset and hour by hour. Raises ArchiveUnavailable, OutOfTime."""
     folders = [folder for name in datasets for folder in run.records.folders(name, window).values()]
     with background.pool("history", READERS) as readers:
-        found = readers.map(history, folders)
-        return [replace(one, due=run.dataset(one.slot.dataset).covers(one.slot.window)) for one in found]
+        return list(readers.map(partial(history, run=run), folders))
 
 
-def history(records: SlotFolder) -> History:
+def history(records: SlotFolder, run: Run) -> History:
     """The gist of one slot. Raises ArchiveUnavailable, OutOfTime."""
     folder = records.latest
     damage: list[str] = []
@@ -70,6 +69,7 @@ def history(records: SlotFolder) -> History:
         delivered=tuple(record for records in delivered for record in records or ()),
         certificate=readable(folder.certificate),
         damage=tuple(damage),
+        due=run.dataset(records.slot.dataset).covers(records.slot.window),
     )
 
 

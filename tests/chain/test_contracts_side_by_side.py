@@ -10,6 +10,8 @@ import pytest
 from localcloud.opened import read_csv
 from pipeline.contracts import reader
 from pipeline.errors import ContractInvalid
+from pipeline.status.grid import cell
+from pipeline.status.history import history
 from pipeline.window import HOUR as AN_HOUR
 from pipeline.window import Slot, Window, rfc3339
 from tests.deployment import HOUR, InProcessDeployment, asking
@@ -73,6 +75,8 @@ def test_hours_before_the_first_are_not_sent_under_the_new_contract_nor_missed(d
     assert deployment.deliver(earlier).names[-2:] == ["delivery.not_due", "run.completed"]
     ran = deployment.run({**asking(earlier), "action": "certify"})
     assert [name for name in ran.names if name.startswith("window.")] == []
+    run = deployment.within()
+    assert cell(history(run.records.folder(earlier), run), run.now()).state == "not due"
     assert deployment.published() == []
     assert list(deployment.files.glob("BK-v3*")) == []
 
