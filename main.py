@@ -110,8 +110,8 @@ def _published(message: dict[str, Any]) -> datetime:
 
 
 def _trace(request: Request) -> str:
-    found = re.match(r"([0-9a-f]{32})", request.headers.get("X-Cloud-Trace-Context", ""))
-    return f"projects/{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/traces/{found[1]}" if found else ""
+    match = re.match(r"([0-9a-f]{32})", request.headers.get("X-Cloud-Trace-Context", ""))
+    return f"projects/{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/traces/{match[1]}" if match else ""
 
 
 def _place(error: BaseException) -> str:

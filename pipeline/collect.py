@@ -66,15 +66,15 @@ def collect(run: Run) -> list[Returned]:
             return []
         collector = _Collector(server, run, ending)
         collector.collect()
-        found = collector.found
-        figures.add(files=len(found), errors=sum(file.error for file in found), problems=_problems(found))
+        files = collector.found
+        figures.add(files=len(files), errors=sum(file.error for file in files), problems=_problems(files))
         if collector.keys_missing is not None:
             raise collector.keys_missing
-        return found
+        return files
 
 
-def _problems(found: list[Returned]) -> int:
-    return sum(file.problem is not None for file in found)
+def _problems(files: list[Returned]) -> int:
+    return sum(file.problem is not None for file in files)
 
 
 class _Collector:

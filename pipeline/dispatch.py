@@ -51,8 +51,8 @@ def carry_out(request: Request, run: Run) -> None:
             run.records.add_answer(Answer(action=request.action, cause=request.cause, failure=failure))
         raise
     if request.answer:
-        found = to_jsonable_python(result)
-        run.records.add_answer(Answer(action=request.action, cause=request.cause, result=found))
+        plain = to_jsonable_python(result)
+        run.records.add_answer(Answer(action=request.action, cause=request.cause, result=plain))
 
 
 def _act(request: Request, run: Run) -> object:

@@ -208,13 +208,13 @@ class FunctionCrashed(PipelineError):
 
 def kinds() -> list[type[PipelineError]]:
     """All kinds of error, most general first, for the documentation and its test."""
-    found: list[type[PipelineError]] = []
+    kinds_met: list[type[PipelineError]] = []
     queue: list[type[PipelineError]] = [PipelineError]
     while queue:
         kind = queue.pop(0)
-        found.append(kind)
+        kinds_met.append(kind)
         queue += kind.__subclasses__()
-    return found
+    return kinds_met
 
 
 @contextmanager

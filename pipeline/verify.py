@@ -93,8 +93,8 @@ def _secret(name: str, run: Run) -> str:
 
 def _keys(run: Run) -> str:
     with keyring(run.settings, run.credentials) as keys:
-        found = [("partner's", keys.partner), ("ours", keys.signing)]
-        told = [(whose, key, days_left(key, run.now())) for whose, key in found if key is not None]
+        ring = [("partner's", keys.partner), ("ours", keys.signing)]
+        told = [(whose, key, days_left(key, run.now())) for whose, key in ring if key is not None]
     return "; ".join(
         f"{whose} {key.fingerprint} usable, {'no end' if left is None else f'{left} days left'}"
         for whose, key, left in told
@@ -113,15 +113,15 @@ def _table(dataset: Dataset, run: Run) -> str:
 
 
 def _types(dataset: Dataset, run: Run) -> str:
-    found = run.source.types(dataset)
-    if found[queries.FILTER] != "BOOL":
+    types = run.source.types(dataset)
+    if types[queries.FILTER] != "BOOL":
         raise ContractInvalid(
-            f"The filter of {dataset.name} is {found[queries.FILTER]}, not BOOL; write a condition, such as "
+            f"The filter of {dataset.name} is {types[queries.FILTER]}, not BOOL; write a condition, such as "
             f"({dataset.filter}) IS NOT NULL."
         )
-    wrong = [column for column in dataset.columns if found[column.name] != column.type]
+    wrong = [column for column in dataset.columns if types[column.name] != column.type]
     if wrong:
-        said = ", ".join(f"{one.source} is {found[one.name]} and not {one.type}" for one in wrong)
+        said = ", ".join(f"{column.source} is {types[column.name]} and not {column.type}" for column in wrong)
         raise ContractInvalid(
             f"In {run.settings.warehouse}.{dataset.table} {said}. Correct physicalType in the contract, or the table."
         )
@@ -156,10 +156,10 @@ def _topic(name: str, run: Run) -> str:
 
 
 def _server(server: Callable[[], Server | None], run: Run) -> str:
-    found = server()
-    assert found is not None
-    shown = connection.inspect(found)
-    files = directory.listing(found)
+    place = server()
+    assert place is not None
+    shown = connection.inspect(place)
+    files = directory.listing(place)
     listed = "its listing is closed to us" if files is None else f"{len(files)} files listed"
     return f"host key {shown.host_key} is pinned, the login is accepted, {listed}; {shown.offer.summary}"
 

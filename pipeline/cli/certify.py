@@ -75,9 +75,9 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
 
 def _show(session: Session, outcomes: list[Outcome], unsettled: list[Outcome]) -> None:
     for outcome in unsettled:
-        slot, found = outcome.slot, outcome.certificate
+        slot, certificate = outcome.slot, outcome.certificate
         again = "; published again" if outcome.republished else ""
-        what = plain("; ".join(found.problems)) or f"{found.rows_now:,} rows at the source, nothing planned"
-        session.say(f"{slot.dataset} {slot.window.start:%Y-%m-%d %H:%M} [red]{found.verdict}[/]: {what}{again}")
+        what = plain("; ".join(certificate.problems)) or f"{certificate.rows_now:,} rows at the source, nothing planned"
+        session.say(f"{slot.dataset} {slot.window.start:%Y-%m-%d %H:%M} [red]{certificate.verdict}[/]: {what}{again}")
     counts = Counter(outcome.certificate.verdict for outcome in outcomes)
     session.say(f"{len(outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))

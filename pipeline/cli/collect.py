@@ -31,7 +31,7 @@ def command(session: Session, here: bool, wait: int) -> int:
         session.needed = ASKING
         returned = ask(session, session.question("collect", None, None, ()), list[Returned], wait)
     if session.as_json:
-        session.write([one.model_dump(mode="json") for one in returned])
+        session.write([file.model_dump(mode="json") for file in returned])
     elif here and not session.deployment.settings.returns_host:
         session.say("No returns server is set (RETURNS_HOST): there is nothing to collect.")
     elif not returned:
@@ -40,10 +40,12 @@ def command(session: Session, here: bool, wait: int) -> int:
         from rich.table import Table
 
         table = Table("file", "bytes", "about", "signature", "kind", "archived as")
-        for one in returned:
-            about = f"{one.dataset} {one.start:%Y-%m-%d %H:%M} r{one.revision}" if one.start else "no delivery of ours"
-            kind = "[red]error[/]" if one.error else "received" if one.problem is None else "[yellow]problem[/]"
-            place = one.archived.name if one.archived else one.problem or ""
-            table.add_row(plain(one.file_name), f"{one.size:,}", about, plain(one.signature), kind, plain(place))
+        for file in returned:
+            about = (
+                f"{file.dataset} {file.start:%Y-%m-%d %H:%M} r{file.revision}" if file.start else "no delivery of ours"
+            )
+            kind = "[red]error[/]" if file.error else "received" if file.problem is None else "[yellow]problem[/]"
+            place = file.archived.name if file.archived else file.problem or ""
+            table.add_row(plain(file.file_name), f"{file.size:,}", about, plain(file.signature), kind, plain(place))
         session.console.print(table)
-    return ATTENTION if any(one.error or one.problem for one in returned) else OK
+    return ATTENTION if any(file.error or file.problem for file in returned) else OK

@@ -76,13 +76,13 @@ def check(session: Session, contracts: Path, docs: Path) -> int:
     from pipeline.contracts.reader import load
     from pipeline.contracts.releases import problems
 
-    found = problems(load(contracts), docs)
+    lacking = problems(load(contracts), docs)
     if session.as_json:
-        session.write(found)
+        session.write(lacking)
     else:
-        for problem in found or ["Every contract is released, and its page is current."]:
+        for problem in lacking or ["Every contract is released, and its page is current."]:
             session.say(plain(problem))
-    return ATTENTION if found else OK
+    return ATTENTION if lacking else OK
 
 
 @command.command()

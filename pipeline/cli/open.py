@@ -74,8 +74,8 @@ def _source(file: str, session: Session) -> Iterator[tuple[IO[bytes], str | None
         bucket, _, name = file.removeprefix("gs://").partition("/")
         if not name:
             raise click.UsageError("An object is named gs://BUCKET/NAME.")
-        with archived(bucket, name, session.run()) as found:
-            yield found
+        with archived(bucket, name, session.run()) as content:
+            yield content
     else:
         with local(Path(file)) as opened:
             yield opened, None

@@ -66,10 +66,10 @@ def _planned(request: Request, run: Run) -> list[tuple[Cell, str]]:
     from pipeline.status.history import histories
 
     assert request.window is not None
-    found = histories(request.datasets, request.window, run)
-    found.sort(key=lambda history: (history.slot.window.start, history.slot.dataset))
+    slots = histories(request.datasets, request.window, run)
+    slots.sort(key=lambda history: (history.slot.window.start, history.slot.dataset))
     return [
-        (cell(history, run.now()), would(history, resend=request.resend, revise=request.revise)) for history in found
+        (cell(history, run.now()), would(history, resend=request.resend, revise=request.revise)) for history in slots
     ]
 
 

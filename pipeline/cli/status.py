@@ -92,18 +92,18 @@ def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | Non
     run = session.run()
     last = Window.last_full_hour_before(run.now())
     window = Window(last.end - timedelta(hours=hours), last.end)
-    found = grid(histories(names, window, run), run.now())
-    cells = [cell for row in found.values() for cell in row.values()]
+    hours_shown = grid(histories(names, window, run), run.now())
+    cells = [cell for row in hours_shown.values() for cell in row.values()]
     if html is not None:
         from pipeline.status.page import Subject, page
 
         keys, trouble = _keys(session, run)
         subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, session.deployment.promises)
-        _write(html, page(subject, found, keys, trouble, run.now()))
+        _write(html, page(subject, hours_shown, keys, trouble, run.now()))
     if session.as_json:
         session.write({"window": str(window), "cells": [cell.as_json() for cell in cells]})
     else:
-        _show(session, found, names)
+        _show(session, hours_shown, names)
     return OK if all(cell.well for cell in cells) else ATTENTION
 
 
@@ -125,11 +125,13 @@ def _punctuality(session: Session, names: tuple[str, ...]) -> int:
         cells = [cell(history, run.now()) for history in histories((name,), window, run)]
         results.append(punctuality(name, promise, cells, run.now()))
     if session.as_json:
-        session.write([{**dataclasses.asdict(one), "percent": one.percent, "kept": one.is_kept} for one in results])
+        session.write(
+            [{**dataclasses.asdict(result), "percent": result.percent, "kept": result.is_kept} for result in results]
+        )
     else:
-        for one in results:
-            session.say(f"[{'green' if one.is_kept else 'red'}]{plain(one)}[/]")
-    return OK if all(one.is_kept for one in results) else ATTENTION
+        for result in results:
+            session.say(f"[{'green' if result.is_kept else 'red'}]{plain(result)}[/]")
+    return OK if all(result.is_kept for result in results) else ATTENTION
 
 
 def _write(path: Path, text: str) -> None:
@@ -150,19 +152,19 @@ def _keys(session: Session, run: Run) -> tuple[list[KeyState], str | None]:
         return [], error.message
 
 
-def _show(session: Session, found: Grid, names: tuple[str, ...]) -> None:
+def _show(session: Session, rows: Grid, names: tuple[str, ...]) -> None:
     from rich.table import Table
 
     from pipeline.status.grid import troubles
 
     table = Table("hour (UTC)", *names)
-    for start, row in found.items():
+    for start, row in rows.items():
         table.add_row(f"{start:%Y-%m-%d %H:%M}", *(_shown(row[name]) for name in names))
     session.console.print(table)
-    for one in troubles(found):
-        hours = f"{len(one.window)} hours from " if len(one.window) > 1 else ""
-        told = plain("; ".join(one.problems) or STATES[one.state].meaning)
-        session.say(f"{one.dataset} {hours}{one.window.start:%Y-%m-%d %H:%M} [red]{one.state}[/]: {told}")
+    for trouble in troubles(rows):
+        hours = f"{len(trouble.window)} hours from " if len(trouble.window) > 1 else ""
+        told = plain("; ".join(trouble.problems) or STATES[trouble.state].meaning)
+        session.say(f"{trouble.dataset} {hours}{trouble.window.start:%Y-%m-%d %H:%M} [red]{trouble.state}[/]: {told}")
 
 
 def _shown(cell: Cell) -> str:
@@ -180,7 +182,7 @@ def _one(session: Session, slot: Slot, *, records: bool) -> int:
 
     run = session.run()
     folder = run.records.folder(slot)
-    found = cell(history(folder, run), run.now())
+    state = cell(history(folder, run), run.now())
     entries, returned = folder.entries(), returned_for(slot, run)
     if session.as_json:
         shown = [
@@ -192,13 +194,13 @@ def _one(session: Session, slot: Slot, *, records: bool) -> int:
             for entry in entries
         ]
         session.write(
-            {**found.as_json(), "records": shown, "returned": [one.model_dump(mode="json") for one in returned]}
+            {**state.as_json(), "records": shown, "returned": [file.model_dump(mode="json") for file in returned]}
         )
     elif records:
-        _show_records(session, found, entries, returned)
+        _show_records(session, state, entries, returned)
     else:
-        _show_timeline(session, found, timeline(slot, entries, returned), [e for e in entries if e.damage])
-    return OK if found.well and not any(entry.damage for entry in entries) else ATTENTION
+        _show_timeline(session, state, timeline(slot, entries, returned), [e for e in entries if e.damage])
+    return OK if state.well and not any(entry.damage for entry in entries) else ATTENTION
 
 
 def _show_timeline(session: Session, cell: Cell, moments: list[Moment], damaged: list[Entry]) -> None:
@@ -228,16 +230,17 @@ def _show_records(session: Session, cell: Cell, entries: list[Entry], returned: 
         session.say(f"\n[bold]{plain(entry.name)}[/] {entry.record.created:%Y-%m-%d %H:%M:%S} UTC")
         shown = entry.record.model_dump(mode="json", exclude={"created", "version"})
         session.say(plain(json.dumps(shown, indent=2, ensure_ascii=False)))
-    for one in returned:
-        kind = "[red]error file[/]" if one.error else "received"
+    for file in returned:
+        kind = "[red]error file[/]" if file.error else "received"
         session.say(
-            f"\n[bold]returned {plain(one.file_name)}[/] {kind}, {one.size:,} bytes, signature {plain(one.signature)}"
+            f"\n[bold]returned {plain(file.file_name)}[/] {kind}, {file.size:,} bytes, "
+            f"signature {plain(file.signature)}"
         )
-        if one.problem is not None:
-            session.say(f"  [yellow]{plain(one.problem)}[/]")
-        if one.archived is not None:
-            session.say(f"  archived as {plain(one.archived.name)}")
-        if one.opened is not None:
-            session.say(f"  opened as {plain(one.opened.name)}")
+        if file.problem is not None:
+            session.say(f"  [yellow]{plain(file.problem)}[/]")
+        if file.archived is not None:
+            session.say(f"  archived as {plain(file.archived.name)}")
+        if file.opened is not None:
+            session.say(f"  opened as {plain(file.opened.name)}")
     if not entries:
         session.say("Nothing is recorded.")

@@ -35,11 +35,11 @@ def command(session: Session, here: bool, wait: int) -> int:
     else:
         session.needed = ASKING
         tried = iter(ask(session, session.question("verify", None, None, ()), list[Check], wait))
-    found = []
+    done = []
     for check in tried:
-        found.append(check)
+        done.append(check)
         if not session.as_json:
             session.say(f"[{_COLORS[check.state]}]{check.state:<8}[/]{plain(check.what)}: {plain(check.detail)}")
     if session.as_json:
-        session.write([dataclasses.asdict(check) for check in found])
-    return ATTENTION if any(check.state == "failed" for check in found) else OK
+        session.write([dataclasses.asdict(check) for check in done])
+    return ATTENTION if any(check.state == "failed" for check in done) else OK

@@ -88,8 +88,8 @@ class ResumableUpload:
 
     def _keep(self, answer: Response) -> None:
         """Forget the bytes that the answer says are kept. Raises ServiceUnavailable where it is no answer to us."""
-        found = _RANGE.fullmatch(answer.headers.get("Range", ""))
-        kept = int(found[1]) + 1 if found else 0
+        kept_range = _RANGE.fullmatch(answer.headers.get("Range", ""))
+        kept = int(kept_range[1]) + 1 if kept_range else 0
         if not self._kept <= kept <= self._kept + len(self._waiting):
             raise api.BadRequest(f"{self._kept} bytes were kept before; now the session says {kept}")
         del self._waiting[: kept - self._kept]

@@ -85,13 +85,13 @@ async def _write(sftp: SftpClient, path: str, chunks: Iterator[bytes], budget: B
 
 async def _expect(sftp: SftpClient, path: str, size: int) -> Confirmation:
     try:
-        found = (await sftp.stat(path)).size
+        held = (await sftp.stat(path)).size
     except NoSuchFile:
         return "already collected"
     except NOT_PERMITTED:
         return "not permitted"
-    if found != size:
-        raise UploadDiffers(f"{size} bytes of {path} were sent; the server holds {found}.")
+    if held != size:
+        raise UploadDiffers(f"{size} bytes of {path} were sent; the server holds {held}.")
     return "size"
 
 

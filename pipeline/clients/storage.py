@@ -63,19 +63,19 @@ class Bucket:
                     content, content_type, if_generation_match=0, checksum="crc32c", **self.options()
                 )
             except TAKEN as error:
-                found = self.read(name)
-                if found is None and isinstance(error, api.Forbidden):
+                standing = self.read(name)
+                if standing is None and isinstance(error, api.Forbidden):
                     raise
-                return found == content
+                return standing == content
             except ValueError:  # an answer that is none; the object may be there or not
                 return self._stands(name, content)
         return True
 
     def _stands(self, name: str, content: bytes) -> bool:
-        found = self.read(name)
-        if found is None:
+        standing = self.read(name)
+        if standing is None:
             raise ArchiveUnavailable(f"Cloud Storage gave no answer to the create of {self.name}/{name}.")
-        return found == content
+        return standing == content
 
     def begin(self, name: str) -> ResumableUpload:
         """An upload to an object that must not exist. Raises the client's errors."""

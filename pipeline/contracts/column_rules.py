@@ -29,18 +29,18 @@ def pairs(old: Dataset, new: Dataset) -> list[tuple[Column, Column]]:
     after = {column.name: column for column in new.columns}
     before = {column.name for column in old.columns}
     sources = {column.source: column for column in new.columns if column.name not in before}
-    found = []
+    same = []
     for column in old.columns:
         other = after.get(column.name) or sources.pop(column.source, None)
         if other is not None:
-            found.append((column, other))
-    return found
+            same.append((column, other))
+    return same
 
 
 def added_or_removed(old: Dataset, new: Dataset) -> Iterator[Change]:
     same = pairs(old, new)
     for column in old.columns:
-        if column not in [one for one, _ in same]:
+        if column not in [column_before for column_before, _ in same]:
             backward = Effect(backward=True, forward=not column.required)
             says = "The column is not sent any more; readers by name that know it as optional take it for null."
             if column.required:
@@ -64,8 +64,8 @@ def added_or_removed(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 def moved(old: Dataset, new: Dataset) -> Iterator[Change]:
     same = pairs(old, new)
-    before = [one.name for one, _ in same]
-    place = {other.name: one.name for one, other in same}
+    before = [column.name for column, _ in same]
+    place = {other.name: column.name for column, other in same}
     after = [place[column.name] for column in new.columns if column.name in place]
     if before == after:
         return
@@ -82,32 +82,33 @@ def moved(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 
 def renamed(old: Dataset, new: Dataset) -> Iterator[Change]:
-    for one, other in pairs(old, new):
-        if one.name != other.name:
+    for column, other in pairs(old, new):
+        if column.name != other.name:
             says = "The column has another name in the header; readers by name miss it under the old one."
-            yield Change("column name", one.name, one.name, other.name, says, NONE, FULL)
+            yield Change("column name", column.name, column.name, other.name, says, NONE, FULL)
 
 
 def source(old: Dataset, new: Dataset) -> Iterator[Change]:
-    for one, other in pairs(old, new):
-        if one.source != other.source:
+    for column, other in pairs(old, new):
+        if column.source != other.source:
             yield Change(
                 "source",
                 other.name,
-                one.source,
+                column.source,
                 other.source,
                 "Values come from another column of the warehouse; whether they mean the same cannot be told.",
-                disclosed=f"in {other.name}, whatever {other.source} holds that {one.source} did not: compare the two",
+                disclosed=f"in {other.name}, whatever {other.source} holds that {column.source} did not: "
+                "compare the two",
                 warehouse=f"The table needs the column {other.source}.",
             )
 
 
 def values(old: Dataset, new: Dataset) -> Iterator[Change]:
-    for one, other in pairs(old, new):
-        changed = [name for name in VALUE_PROPERTIES if getattr(one, name) != getattr(other, name)]
+    for column, other in pairs(old, new):
+        changed = [name for name in VALUE_PROPERTIES if getattr(column, name) != getattr(other, name)]
         if not changed:
             continue
-        lost, gained = beyond(one, other), beyond(other, one)
+        lost, gained = beyond(column, other), beyond(other, column)
         effect = Effect(backward=lost is None, forward=gained is None)
         says = ["Values of both contracts are the same." if effect == FULL else ""]
         says += _example("Old files may hold", "readers of the new contract", lost)
@@ -123,7 +124,7 @@ def values(old: Dataset, new: Dataset) -> Iterator[Change]:
         yield Change(
             "values",
             other.name,
-            _rules_of(one, changed),
+            _rules_of(column, changed),
             _rules_of(other, changed),
             " ".join(filter(None, says)),
             effect,
@@ -143,29 +144,28 @@ def _example(what: str, whose: str, surplus: Surplus | None) -> list[str]:
 
 
 def unit(old: Dataset, new: Dataset) -> Iterator[Change]:
-    for one, other in pairs(old, new):
-        if one.unit != other.unit:
-            says = (
-                f"Values mean something else: {one.unit or 'no unit said'} before, {other.unit or 'no unit said'} now."
-            )
+    for column, other in pairs(old, new):
+        if column.unit != other.unit:
+            before, now = (unit or "no unit said" for unit in (column.unit, other.unit))
+            says = f"Values mean something else: {before} before, {now} now."
             yield Change(
-                "unit", other.name, one.unit, other.unit, says, NONE, NONE, warehouse="Values must be converted."
+                "unit", other.name, column.unit, other.unit, says, NONE, NONE, warehouse="Values must be converted."
             )
 
 
 def classification(old: Dataset, new: Dataset) -> Iterator[Change]:
-    for one, other in pairs(old, new):
-        if one.classification != other.classification:
-            higher = _rank(other.classification) > _rank(one.classification) or other.classification not in (
+    for before_it, other in pairs(old, new):
+        if before_it.classification != other.classification:
+            higher = _rank(other.classification) > _rank(before_it.classification) or other.classification not in (
                 None,
                 *ORDER,
             )
-            before, after = (column.classification or "not classified" for column in (one, other))
+            before, after = (column.classification or "not classified" for column in (before_it, other))
             opened = f"{other.name} is {after}, no longer {before}"
             yield Change(
                 "classification",
                 other.name,
-                one.classification,
+                before_it.classification,
                 other.classification,
                 "The partner must protect the column more."
                 if higher
@@ -179,10 +179,10 @@ def _rank(classification: str | None) -> int:
 
 
 def description(old: Dataset, new: Dataset) -> Iterator[Change]:
-    for one, other in pairs(old, new):
-        if one.description != other.description:
+    for column, other in pairs(old, new):
+        if column.description != other.description:
             says = "The description changed. If the values mean something else now, say so by `unit` or a new column."
-            yield Change("description", other.name, one.description, other.description, says)
+            yield Change("description", other.name, column.description, other.description, says)
 
 
 def _typed(column: Column) -> str:

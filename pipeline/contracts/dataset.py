@@ -127,11 +127,11 @@ class Dataset:
 
     def recognise(self, name: str) -> tuple[datetime, int, int] | None:
         """Start of the window, revision and part of a file of ours whose name stands in `name`, if one does."""
-        found = re.search(file_names.pattern(self).removesuffix(r"\.csv"), name)
-        if found is None:
+        match = re.search(file_names.pattern(self).removesuffix(r"\.csv"), name)
+        if match is None:
             return None
         try:
-            start = datetime.strptime(found["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+            start = datetime.strptime(match["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         except ValueError:  # digits, but no time
             return None
-        return start, int(found["revision"]), int(found["part"])
+        return start, int(match["revision"]), int(match["part"])

@@ -67,22 +67,22 @@ def pattern(contract: Dataset, *, any_version: bool = False) -> str:
 
 def clashes(contracts: Mapping[str, Dataset]) -> list[str]:
     """Pairs of contracts whose files could have one name, by the names under which they are given."""
-    found = []
-    for (first, one), (second, other) in combinations(contracts.items(), 2):
-        example = _common(one, other)
+    problems = []
+    for (first, contract), (second, other) in combinations(contracts.items(), 2):
+        example = _common(contract, other)
         if example is not None:
-            found.append(f"{second}: fileName: {first} may give a file the same name ({example}); tell them apart")
-    return found
+            problems.append(f"{second}: fileName: {first} may give a file the same name ({example}); tell them apart")
+    return problems
 
 
-def _common(one: Dataset, other: Dataset) -> str | None:
+def _common(first: Dataset, other: Dataset) -> str | None:
     """A name that files of both may have, as the automata find it; None where there is none."""
-    starts = [contract.file_name.replace("{dataset}", contract.name).casefold() for contract in (one, other)]
+    starts = [contract.file_name.replace("{dataset}", contract.name).casefold() for contract in (first, other)]
     for left, right in zip(*starts, strict=False):
         if left != right and "{" not in left + right:
             return None  # they differ before anything that varies: no need to compare any further
         if "{" in left + right:
             break
-    several = one.name != other.name  # two versions of one dataset may be told apart by their version alone
-    whole = (re.sub(r"\?P<\w+>", "", pattern(contract, any_version=several)).casefold() for contract in (one, other))
+    several = first.name != other.name  # two versions of one dataset may be told apart by their version alone
+    whole = (re.sub(r"\?P<\w+>", "", pattern(contract, any_version=several)).casefold() for contract in (first, other))
     return patterns.common(*whole)

@@ -45,13 +45,13 @@ def implies(first: str | None, second: str | None) -> bool:
 
 def _follows(given: _Condition, wanted: _Condition) -> bool:
     if isinstance(wanted, _All):
-        return all(_follows(given, one) for one in wanted.conditions)
+        return all(_follows(given, condition) for condition in wanted.conditions)
     if isinstance(given, _Any):
-        return all(_follows(one, wanted) for one in given.conditions)
-    if isinstance(given, _All) and any(_follows(one, wanted) for one in given.conditions):
+        return all(_follows(condition, wanted) for condition in given.conditions)
+    if isinstance(given, _All) and any(_follows(condition, wanted) for condition in given.conditions):
         return True
     if isinstance(wanted, _Any):
-        return any(_follows(given, one) for one in wanted.conditions)
+        return any(_follows(given, condition) for condition in wanted.conditions)
     return isinstance(given, str) and (given == wanted or _values_follow(given, wanted))
 
 
@@ -62,19 +62,19 @@ def _values_follow(given: str, wanted: str) -> bool:
 
 
 def _values(condition: str) -> tuple[str, frozenset[str]] | None:
-    if (found := _EQUALITY.fullmatch(condition)) is not None:
-        return found[1], frozenset([found[2]])
-    if (found := _MEMBER.fullmatch(condition)) is not None:
-        listed = found[2].split(" , ")
-        if all(re.fullmatch(r"'[^']*'|\d+", one) for one in listed):
-            return found[1], frozenset(listed)
+    if (match := _EQUALITY.fullmatch(condition)) is not None:
+        return match[1], frozenset([match[2]])
+    if (match := _MEMBER.fullmatch(condition)) is not None:
+        listed = match[2].split(" , ")
+        if all(re.fullmatch(r"'[^']*'|\d+", value) for value in listed):
+            return match[1], frozenset(listed)
     return None
 
 
 def _tokens(condition: str) -> list[str]:
     """The words of a condition; keywords and names in one spelling, texts as they are."""
-    found = [match[1] for match in _TOKEN.finditer(condition.strip())]
-    return [one if one[0] in "'\"" else one.strip("`").upper() for one in found]
+    tokens = [match[1] for match in _TOKEN.finditer(condition.strip())]
+    return [token if token[0] in "'\"" else token.strip("`").upper() for token in tokens]
 
 
 def _parsed(tokens: list[str]) -> _Condition:

@@ -72,7 +72,9 @@ def _shortest(language: Fsm) -> str | None:
         if state in language.finals:
             return reached[state]
         for characters, following in language.map[state].items():
-            char = next((one for one in _COMMON if characters.accepts(one)), None) or next(characters.get_chars(), None)
+            char = next((char for char in _COMMON if characters.accepts(char)), None) or next(
+                characters.get_chars(), None
+            )
             if char is not None and following not in reached:
                 reached[following] = reached[state] + char
                 queue.append(following)

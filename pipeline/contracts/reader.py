@@ -42,7 +42,7 @@ PROPERTIES: Final = (
 
 def load(directory: Path) -> Mapping[str, Dataset]:
     """Every contract in the directory by dataset name. Raises ContractInvalid with all problems of all files."""
-    found: dict[str, Dataset] = {}
+    contracts: dict[str, Dataset] = {}
     names: dict[str, Dataset] = {}
     problems: list[str] = []
     files = sorted([*directory.glob("*.yaml"), *directory.glob("*.yml")])
@@ -54,18 +54,18 @@ def load(directory: Path) -> Mapping[str, Dataset]:
         except ContractInvalid as error:
             problems.append(error.message)
             continue
-        if dataset.series in found:
+        if dataset.series in contracts:
             problems.append(
                 f"{file.name}: there is another contract for {dataset.series}; two that run beside each other need a "
                 "series each"
             )
             continue
         names[file.name] = dataset
-        found[dataset.series] = dataset
+        contracts[dataset.series] = dataset
     problems += file_names.clashes(names)
     if problems:
         raise ContractInvalid("\n".join(problems))
-    return found
+    return contracts
 
 
 def read(text: str, *, where: str) -> Dataset:
@@ -110,7 +110,7 @@ class _Reader(ColumnReader):
         shared = [entry for entry in properties if custom(entry).get("shared", True) is not False]
         columns = tuple(filter(None, (self.column(entry, f"{place}.{entry.name}") for entry in shared)))
         names = [column.name for column in columns]
-        for repeated in sorted({one for one in names if names.count(one) > 1}):
+        for repeated in sorted({name for name in names if names.count(name) > 1}):
             self.wrong(f"{place}.{repeated}", "the column stands twice")
         keys = sorted((entry for entry in shared if entry.primaryKey), key=lambda entry: entry.primaryKeyPosition or 1)
         if not keys:
@@ -179,7 +179,7 @@ class _Reader(ColumnReader):
         return str(value)
 
     def totals(self, value: object, columns: Mapping[str, Column], place: str) -> tuple[Total, ...]:
-        found: list[Total] = []
+        totals: list[Total] = []
         for entry in value if isinstance(value, list) else [value] if value is not None else []:
             match = re.fullmatch(r"(sum|min|max)\((\w+)\)", str(entry))
             column = columns.get(match[2]) if match else None
@@ -189,8 +189,8 @@ class _Reader(ColumnReader):
             elif not (numeric or (match[1] != "sum" and column.type in ("DATE", "TIMESTAMP"))):
                 self.wrong(place, f"{entry!r}: {column.name} is {column.type}")
             else:
-                found.append(Total(match[1], column.name))  # type: ignore[arg-type]  # the pattern admits just these
-        return tuple(found)
+                totals.append(Total(match[1], column.name))  # type: ignore[arg-type]  # the pattern admits just these
+        return tuple(totals)
 
     def file_name(self, value: object, place: str) -> str:
         problem = file_names.problem(None if value is None else str(value))

@@ -19,22 +19,22 @@ RELEASED: Final = "released"
 def released(directory: Path, name: str) -> list[Dataset]:
     """All released contracts of a dataset, oldest first. Raises ContractInvalid where one cannot be read."""
     files = sorted((directory / RELEASED / name).glob("*.yaml"))
-    found = [reader.read(file.read_text(encoding="utf-8"), where=f"{name}/{file.name}") for file in files]
-    return sorted(found, key=lambda contract: numbers(contract.version))
+    contracts = [reader.read(file.read_text(encoding="utf-8"), where=f"{name}/{file.name}") for file in files]
+    return sorted(contracts, key=lambda contract: numbers(contract.version))
 
 
 def problems(contracts: Mapping[str, Dataset], directory: Path) -> list[str]:
     """Why these contracts may not be deployed yet: no version of their own, raised too little, or no notice written."""
-    found = []
+    lacking = []
     for series, contract in contracts.items():
         name, before = contract.name, released(directory, contract.name)
         if (wrong := unfit(contract, before)) is not None:
-            found.append(f"{series}: {wrong}")
-        elif contract.text not in [one.text for one in before]:
-            found.append(f"{name}: {contract.version} is not released; run python -m pipeline contract release")
+            lacking.append(f"{series}: {wrong}")
+        elif contract.text not in [release.text for release in before]:
+            lacking.append(f"{name}: {contract.version} is not released; run python -m pipeline contract release")
         elif _written(_page(directory, name)) != history(before):
-            found.append(f"{name}: docs page is not current; run python -m pipeline contract release")
-    return found
+            lacking.append(f"{name}: docs page is not current; run python -m pipeline contract release")
+    return lacking
 
 
 def release(contract: Dataset, directory: Path) -> list[Path]:
@@ -53,10 +53,12 @@ def unfit(contract: Dataset, before: list[Dataset]) -> str | None:
     """Why the contract cannot follow those before it: the same version with another text, or raised too little."""
     if not before:
         return None
-    for one in before:
-        if one.version == contract.version:
-            return None if one.text == contract.text else f"version {one.version} was released with another text"
-    earlier = [one for one in before if numbers(one.version) < numbers(contract.version)]
+    for release in before:
+        if release.version == contract.version:
+            return (
+                None if release.text == contract.text else f"version {release.version} was released with another text"
+            )
+    earlier = [release for release in before if numbers(release.version) < numbers(contract.version)]
     if not earlier:
         return f"version {before[0].version} was released before; {contract.version} is not after it"
     comparison = compare(earlier[-1], contract)

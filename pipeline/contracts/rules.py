@@ -64,8 +64,8 @@ def _filter(old: Dataset, new: Dataset) -> Iterator[Change]:
         "narrower": "Fewer rows pass the filter; of those that do not pass any more the partner keeps what it has.",
         "unknown": "Other rows pass the filter; from its form it cannot be told which.",
     }
-    found = direction(old.filter, new.filter)
-    if found == "same":
+    way = direction(old.filter, new.filter)
+    if way == "same":
         return
     opened = {
         "wider": f"rows that pass `{new.filter or 'TRUE'}` and did not pass `{old.filter}`",
@@ -80,16 +80,16 @@ def _filter(old: Dataset, new: Dataset) -> Iterator[Change]:
         None,
         old.filter,
         new.filter,
-        says[found],
-        disclosed=opened.get(found),
-        withheld=closed.get(found),
+        says[way],
+        disclosed=opened.get(way),
+        withheld=closed.get(way),
         warehouse="Columns that the filter names must be there.",
-        proven=found != "unknown",
+        proven=way != "unknown",
     )
 
 
 def _key(old: Dataset, new: Dataset) -> Iterator[Change]:
-    names = {one.name: other.name for one, other in pairs(old, new)}
+    names = {column.name: other.name for column, other in pairs(old, new)}
     before, after = [names.get(name, name) for name in old.key], list(new.key)
     if before == after:
         return
@@ -110,7 +110,7 @@ def _key(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 
 def _change_column(old: Dataset, new: Dataset) -> Iterator[Change]:
-    names = {one.name: other.name for one, other in pairs(old, new)}
+    names = {column.name: other.name for column, other in pairs(old, new)}
     if names.get(old.change, old.change) == new.change:
         return
     says = (
@@ -168,14 +168,14 @@ def _series(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 def _first_hour(old: Dataset, new: Dataset) -> Iterator[Change]:
     if old.starts != new.starts:
-        before, after = (rfc3339(one.starts) if one.starts else None for one in (old, new))
+        before, after = (rfc3339(contract.starts) if contract.starts else None for contract in (old, new))
         says = "Under this contract, hours are sent from another one on; those before are not sent again."
         yield Change("first hour", None, before, after, says)
 
 
 def _end(old: Dataset, new: Dataset) -> Iterator[Change]:
     if old.ends != new.ends:
-        before, after = (rfc3339(one.ends) if one.ends else None for one in (old, new))
+        before, after = (rfc3339(contract.ends) if contract.ends else None for contract in (old, new))
         sooner = new.ends is not None and (old.ends is None or new.ends < old.ends)
         says = f"Files of this contract end at {after}." if after else "Files of this contract do not end any more."
         yield Change("end", None, before, after, says, withheld=f"every hour from {after} on" if sooner else None)
@@ -208,7 +208,7 @@ def _partner_reads(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 def _promise(old: Dataset, new: Dataset) -> Iterator[Change]:
     if old.promise != new.promise:
-        before, now = (str(one.promise) if one.promise else None for one in (old, new))
+        before, now = (str(contract.promise) if contract.promise else None for contract in (old, new))
         says = f"Punctuality is promised as {now}; before, {before or 'nothing was promised'}."
         yield Change("promise", None, before, now, says if now else "Punctuality is not promised any more.")
 

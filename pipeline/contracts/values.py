@@ -70,8 +70,8 @@ def reads(column: Column, text: str | None) -> bool:
         case "DATE":
             return bool(_DATE.fullmatch(text)) and _is_day(text)
         case "TIMESTAMP":
-            found = _TIMESTAMP.fullmatch(text)
-            return found is not None and _is_day(found[1])
+            match = _TIMESTAMP.fullmatch(text)
+            return match is not None and _is_day(match[1])
         case _:
             return _reads_number(column, text)
 

@@ -160,16 +160,16 @@ class Decryption:
 
 def _signatures(lines: Iterable[list[str]]) -> Iterable[Signature]:
     """One for each signature: its state, then, unless it is bad or unknown, VALIDSIG with the fingerprint."""
-    found: Signature | None = None
+    signature: Signature | None = None
     for line in lines:
         if line[0] in _STATES:
-            if found is not None:
-                yield found
-            found = Signature(_STATES[line[0]], line[1])
-        elif line[0] == "VALIDSIG" and found is not None:
-            found = Signature(found.state, line[1])
-    if found is not None:
-        yield found
+            if signature is not None:
+                yield signature
+            signature = Signature(_STATES[line[0]], line[1])
+        elif line[0] == "VALIDSIG" and signature is not None:
+            signature = Signature(signature.state, line[1])
+    if signature is not None:
+        yield signature
 
 
 def _lines(stderr: str) -> list[list[str]]:

@@ -92,16 +92,16 @@ class Contracts:
 
     @cached_property
     def _earlier(self) -> list[Dataset]:
-        found = []
+        earlier = []
         used = {(contract.name, contract.version) for contract in self._known.deployed.values()}
         for name, version in self._records.contract_versions():
             text = None if (name, version) in used else self._records.contract(name, version)
             try:
                 if text is not None:
-                    found.append(reader.read(text, where=f"{name} {version}"))
+                    earlier.append(reader.read(text, where=f"{name} {version}"))
             except ContractInvalid:  # written by a later version of the code; nothing of ours goes by it
                 continue
-        return found
+        return earlier
 
     def _read(self, plan: Plan, text: str | None) -> Dataset:
         named = f"The contract {plan.dataset} {plan.contract}"

@@ -63,8 +63,8 @@ def cell(history: History, now: datetime) -> Cell:
         state=state,
         revision=history.revision,
         rows=None if history.plan is None else history.plan.rows,
-        bytes=sum(one.csv.size for one in history.sealed) if history.sealed else None,
-        sealed_bytes=sum(one.sealed.size for one in history.sealed) if history.sealed else None,
+        bytes=sum(sealed.csv.size for sealed in history.sealed) if history.sealed else None,
+        sealed_bytes=sum(sealed.sealed.size for sealed in history.sealed) if history.sealed else None,
         seconds=_seconds(history),
         late=_late(history),
         problems=problems,
@@ -73,10 +73,10 @@ def cell(history: History, now: datetime) -> Cell:
 
 def grid(histories: Iterable[History], now: datetime) -> dict[datetime, dict[str, Cell]]:
     """The cells by the start of their hour, latest first, and by dataset."""
-    found: dict[datetime, dict[str, Cell]] = {}
-    for one in histories:
-        found.setdefault(one.slot.window.start, {})[one.slot.dataset] = cell(one, now)
-    return dict(sorted(found.items(), reverse=True))
+    rows: dict[datetime, dict[str, Cell]] = {}
+    for history in histories:
+        rows.setdefault(history.slot.window.start, {})[history.slot.dataset] = cell(history, now)
+    return dict(sorted(rows.items(), reverse=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +89,23 @@ class Trouble:
     problems: tuple[str, ...]
 
 
-def troubles(found: Mapping[datetime, Mapping[str, Cell]]) -> list[Trouble]:
+def troubles(rows: Mapping[datetime, Mapping[str, Cell]]) -> list[Trouble]:
     """What needs attention in a grid, dataset by dataset, earliest first."""
     wrong = sorted(
-        (cell for row in found.values() for cell in row.values() if not cell.well), key=lambda cell: cell.slot
+        (cell for row in rows.values() for cell in row.values() if not cell.well), key=lambda cell: cell.slot
     )
     told: list[Trouble] = []
     for cell in wrong:
-        one = Trouble(cell.slot.dataset, cell.slot.window, cell.state, cell.problems)
+        trouble = Trouble(cell.slot.dataset, cell.slot.window, cell.state, cell.problems)
         last = told[-1] if told else None
-        if last is not None and replace(last, window=one.window) == one and last.window.end == one.window.start:
-            told[-1] = replace(last, window=Window(last.window.start, one.window.end))
+        if (
+            last is not None
+            and replace(last, window=trouble.window) == trouble
+            and last.window.end == trouble.window.start
+        ):
+            told[-1] = replace(last, window=Window(last.window.start, trouble.window.end))
         else:
-            told.append(one)
+            told.append(trouble)
     return told
 
 
@@ -128,7 +132,7 @@ def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]
     if history.damage:
         return "archive mismatch", history.damage
     if certificate is not None:
-        delivered = max((one.created for one in history.delivered), default=None)
+        delivered = max((delivered.created for delivered in history.delivered), default=None)
         answered = certificate.verdict in _UNTIL_DELIVERED and (
             progress == "empty" or (delivered is not None and delivered > certificate.created)
         )
@@ -153,9 +157,9 @@ def _progress(history: History) -> Literal["nothing", "empty", "refused", "deliv
     if history.refused:
         return "refused"
     parts = {part.part for part in plan.parts}
-    if parts <= {one.part for one in history.delivered}:
+    if parts <= {record.part for record in history.delivered}:
         return "delivered"
-    return "sealed" if parts <= {one.part for one in history.sealed} else "planned"
+    return "sealed" if parts <= {record.part for record in history.sealed} else "planned"
 
 
 def _seconds(history: History) -> float | None:

@@ -78,7 +78,7 @@ def returned_for(slot: Slot, run: Run) -> list[Returned]:
     contracts = [contract for contract in run.contracts.every() if contract.series == slot.dataset]
 
     def about(name: str) -> bool:
-        found = [contract.recognise(name) for contract in contracts]
-        return any(one is not None and one[0] == slot.window.start for one in found)
+        places = [contract.recognise(name) for contract in contracts]
+        return any(place is not None and place[0] == slot.window.start for place in places)
 
     return run.records.returns().records(about)

@@ -77,8 +77,8 @@ def _banner(deliveries: int, keys: int) -> str:
     return f"{' and '.join(counts)} {verb} attention" if counts else "Nothing needs attention"
 
 
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
+def _count(number: int, single: str, several: str) -> str:
+    return f"{number} {single if number == 1 else several}"
 
 
 @dataclass(frozen=True, slots=True)
