@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from pipeline import log
@@ -15,6 +16,7 @@ from pipeline.errors import (
     CredentialsUnavailable,
     CredentialsUnreachable,
     KeyUnusable,
+    OutOfTime,
     PartnerRefused,
     PartnerUnavailable,
     PartnerUntrusted,
@@ -51,22 +53,28 @@ class KeyState:
 def look_at_keys(run: Run) -> list[KeyState]:
     """Look at every key and host key, and emit one event for each.
 
-    Only an answer about a key makes it unusable; where a service or a server does not answer, the key is unchecked.
-    Raises OutOfTime.
+    Only an answer about a key makes it unusable; where a service or a server does not answer, or not before the time is
+    over, the key is unchecked. What is known of the others has been reported by then.
     """
     with run.stage("keys") as figures:
-        settings = run.settings
-        states = [_pgp("partner's encryption key", settings.partner_key_secret, "e", run)]
-        if settings.pgp_sign:
-            states.append(_pgp("our signing key", settings.signing_key_secret, "s", run))
-        states.append(_ssh("partner's server", run.partner))
-        if settings.returns_host:
-            states.append(_ssh("returns server", run.returns))
-        for state in states:
-            report(state)
+        states = []
+        for look in _looks(run):
+            states.append(look())
+            report(states[-1])
         _warn_of_ends(run)
         figures.add(keys=len(states), unusable=sum(state.trouble is not None for state in states))
     return states
+
+
+def _looks(run: Run) -> Iterator[Callable[[], KeyState]]:
+    """A way to look at each key, those first that need no server."""
+    settings = run.settings
+    yield partial(_pgp, "partner's encryption key", settings.partner_key_secret, "e", run)
+    if settings.pgp_sign:
+        yield partial(_pgp, "our signing key", settings.signing_key_secret, "s", run)
+    yield partial(_ssh, "partner's server", run.partner)
+    if settings.returns_host:
+        yield partial(_ssh, "returns server", run.returns)
 
 
 def try_partner_key(content: bytes, name: str, run: Run) -> KeyState:
@@ -126,7 +134,7 @@ def _pgp(what: str, secret: str, capability: Capability, run: Run) -> KeyState:
         passphrase = _passphrase(run) if capability == "s" else None
         with gnupghome() as home:
             key = usable(Gpg(home), content, capability, passphrase)
-    except CredentialsUnreachable as error:
+    except (CredentialsUnreachable, OutOfTime) as error:
         return KeyState(what, "", None, error.message, "key.unchecked")
     except (KeyUnusable, CredentialsUnavailable) as error:
         return KeyState(what, "", None, error.message, "key.unusable")
@@ -150,6 +158,6 @@ def _ssh(what: str, server: Callable[[], Server | None]) -> KeyState:
     except (PartnerRefused, CredentialsUnavailable) as error:
         event = "key.unchecked" if isinstance(error, CredentialsUnreachable) else "key.unusable"
         return KeyState(name, "", None, error.message, event)
-    except PartnerUnavailable as error:
+    except (PartnerUnavailable, OutOfTime) as error:
         return KeyState(name, "", None, error.message, "key.unchecked")
     return KeyState(name, shown.host_key, None, detail=shown.offer.summary)

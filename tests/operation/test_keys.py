@@ -14,6 +14,7 @@ import pytest
 from localcloud import keys
 from localcloud.cloud import PROJECT
 from localcloud.opened import decrypt, partner_home
+from localcloud.partner import faults
 from tests.operation.operator import Operator, copy_of
 
 
@@ -272,3 +273,22 @@ def test_a_delivery_records_how_its_connection_was_protected(operator: Operator)
         "mac": "aes128-gcm@openssh.com",
         "post_quantum": False,
     }
+
+
+def test_a_server_that_is_silent_until_the_time_is_over_hides_no_other_key(operator: Operator) -> None:
+    cloud = operator.deployment.cloud
+    cloud.break_partner(faults.Fault("connect", "hang", times=100))
+    try:
+        result = operator.run("keys", "--json", "--log", "-", TIME_BUDGET_SECONDS="10")
+    finally:
+        cloud.end_faults()
+    assert result.exit_code == 1
+    states = {state["key"]: state["event"] for state in json.loads(result.stdout)}
+    assert states == {
+        "partner's encryption key": "key.usable",
+        "our signing key": "key.usable",
+        "SSH keys of the partner's server": "key.unchecked",
+    }
+    events = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    reported = [event["event"] for event in events if event["event"].startswith("key.")]
+    assert reported == ["key.usable", "key.usable", "key.unchecked"]

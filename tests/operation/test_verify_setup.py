@@ -31,6 +31,8 @@ def test_a_sound_deployment_passes_and_nothing_is_left_behind(operator: Operator
     for what in ("gpg", "secret sftp-key", "PGP keys", "bucket records", "topic amazon-pspp", "watermark of payments"):
         assert what in names
     assert "uploading to the partner" in [check["what"] for check in answer if check["state"] == "untried"]
+    (server,) = [check["detail"] for check in answer if check["what"].startswith("partner's server")]
+    assert "accepted of what it offers: key exchange curve25519-sha256" in server
     assert "ok" in operator.run("verify-setup").stdout
 
 
