@@ -13,7 +13,7 @@ import re
 import traceback
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import functions_framework
 from flask import Request
@@ -21,7 +21,10 @@ from flask import Request
 from pipeline import dispatch, log, messages, settings
 from pipeline.budget import Budget
 from pipeline.errors import FunctionCrashed, MessageRejected, PipelineError
+from pipeline.instance import Start
 from pipeline.run import Deployment, Run
+
+start: Final = Start()
 
 
 @cache
@@ -59,7 +62,8 @@ def handle(request: Request) -> tuple[str, int]:
 
 
 def _run(message: dict[str, Any], message_id: str) -> None:
-    run = Run(deployment(), Budget.of(deployment().settings.time_budget_seconds))
+    seconds = deployment().settings.time_budget_seconds
+    run = Run(deployment(), Budget.of(max(seconds - start.took(), seconds / 2)))
     try:
         asked = messages.read(
             _data(message),

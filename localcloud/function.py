@@ -1,10 +1,11 @@
-"""The deployed code, served as it is in the cloud: functions-framework in a process of its own."""
+"""The deployed code, served as it is in the cloud: functions-framework on gunicorn, in a process of its own."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -36,13 +37,16 @@ class Function:
     def start(self) -> Function:
         """Start and wait until it answers. Raises NotReady with the end of its log."""
         self.port = self.port or _free_port()
-        values = {**self.settings, "WORKERS": str(self.workers), "THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        values = {
+            **self.settings,
+            "WORKERS": str(self.workers),
+            "FUNCTION_SIGNATURE_TYPE": "http",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        server = Path(__file__).with_name("served.py")
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [
-                    *[self.python, "-m", "functions_framework", "--target", "handle", "--source", str(self.source)],
-                    *["--signature-type", "http", "--host", "127.0.0.1", "--port", str(self.port)],
-                ],
+                [self.python, "-P", str(server), str(self.source), "127.0.0.1", str(self.port)],
                 env=environment(values, without=CLOUD_VARIABLES),
                 stdout=output,
                 stderr=output,
@@ -69,6 +73,16 @@ class Function:
                 event = json.loads(line)
                 if "event" in event:
                     yield event
+
+    def freeze(self) -> None:
+        """Stop the server, its instances and what they started, in whatever they do, as a throttled instance is."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let all of them go on."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL to the server and all its instances, as the platform may do."""

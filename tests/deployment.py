@@ -30,6 +30,8 @@ from pipeline.run import Deployment, Run
 from pipeline.window import Slot, Window, rfc3339
 from tests.sample_contract import CONTRACT, table
 
+main.start.took()  # the process of the tests waited for its first message, and not the message for it
+
 NOW: Final = datetime.now(UTC)
 HOUR: Final = Window.last_full_hour_before(NOW - timedelta(hours=1))
 """An hour that is over, however long the tests take."""

@@ -18,6 +18,9 @@ from tests.faults.harness import FaultHarness
 PAUSE: Final = (0.2, 1.0)
 """Seconds between two of them."""
 
+FROZEN: Final = (0.5, 3.0)
+"""Seconds that an instance stands still; the budget of an invocation goes on."""
+
 PARTNER: Final = (
     *(Fault("write", "drop", after) for after in (0, 3000, 9000)),
     *(Fault(operation, "drop") for operation in get_args(OperationName)),
@@ -30,7 +33,9 @@ PARTNER: Final = (
 STORAGE: Final = (
     *(("POST .*/b/(archive|records)/o", action) for action in ("error", "drop", "lose")),
     *(("PUT .*upload_id=", action) for action in ("error", "drop", "lose")),
-    *(("GET .*alt=media", action) for action in ("error", "drop", "truncate")),
+    *(("PUT .*upload_id=", action) for action in ("partial", "empty")),
+    ("POST .*/b/(archive|records)/o", "empty"),
+    *(("GET .*alt=media", action) for action in ("error", "drop", "truncate", "flip", "no-body")),
     *(("GET .*/o\\?", action) for action in ("error", "drop", "truncate")),
 )
 WAREHOUSE: Final = (
@@ -51,6 +56,7 @@ class RandomFaults:
         self._kinds: Mapping[str, tuple[int, Callable[[], None]]] = {
             "an instance killed": (2, self._kill_instance),
             "a server killed": (1, self._kill_server),
+            "a server frozen": (1, self._freeze),
             "partner": (5, self._partner),
             "storage": (5, self._storage),
             "warehouse": (4, self._warehouse),
@@ -82,6 +88,13 @@ class RandomFaults:
         function = self._chance.choice(self._functions)
         function.kill()
         function.start()
+
+    def _freeze(self) -> None:
+        """For longer than a message is waited for elsewhere, and then it goes on where it was."""
+        function = self._chance.choice(self._functions)
+        function.freeze()
+        self._over.wait(self._chance.uniform(*FROZEN))
+        function.thaw()
 
     def _partner(self) -> None:
         self._harness.cloud.break_partner(*self._chance.sample(PARTNER, 2))

@@ -54,7 +54,7 @@ def _processes(harness: FaultHarness) -> list[str]:
     found = []
     for one in psutil.process_iter(["pid", "cmdline"]):
         line = " ".join(one.info["cmdline"] or ())
-        ours = _descends(one, servers) and "functions_framework" not in line
+        ours = _descends(one, servers) and "served.py" not in line
         if ours or str(harness.temporary) in line:
             found.append(line or f"process {one.info['pid']}")
     return found
