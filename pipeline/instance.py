@@ -19,7 +19,7 @@ class Start:
         self._is_over = False
 
     def took(self) -> float:
-        """Seconds since the server began, for the first request; 0 for others, and where the instance was there before."""
+        """Seconds since the server began, for its first request; 0 for others, and where it had waited for one."""
         first, self._is_over = not self._is_over, True
         seconds = age() if first else 0.0
         return seconds if seconds <= LONGEST_START else 0.0

@@ -11,7 +11,7 @@ import pytest
 
 from localcloud.gate import gate
 from tests.faults import proof
-from tests.faults.harness import BUDGET, DATASET, FaultHarness
+from tests.faults.harness import AMPLE, BUDGET, DATASET, FaultHarness
 from tests.faults.push import asking_for, push
 from tests.faults.table import FEW, MANY
 from tests.faults.traces import nothing_left, until
@@ -38,7 +38,8 @@ def test_a_cold_network_is_waited_for_in_the_first_invocation(harness: FaultHarn
             name: f"{'http://' if environment[name].startswith('http') else ''}{one.address}"
             for name, one in gates.items()
         }
-        function = harness.function(name="cold", **settings, SFTP_PORT=str(partner.port))
+        settings["SFTP_PORT"] = str(partner.port)
+        function = harness.function("direct", AMPLE, "cold", 1, **settings)
         harness.look()
         for one in (gates["SECRET_MANAGER_EMULATOR_HOST"], partner):
             one.close(COLD)
