@@ -20,8 +20,8 @@ from flask import Request
 
 from pipeline import dispatch, log, messages, settings
 from pipeline.budget import Budget
+from pipeline.clients.process import Start
 from pipeline.errors import FunctionCrashed, MessageRejected, PipelineError
-from pipeline.instance import Start
 from pipeline.run import Deployment, Run
 
 start: Final = Start()
