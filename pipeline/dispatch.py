@@ -10,9 +10,10 @@ from pydantic_core import to_jsonable_python
 
 from pipeline import log
 from pipeline.certify import publication
-from pipeline.certify.certification import certify
+from pipeline.certify.certification import Report, by_day, certify
 from pipeline.collect import collect
 from pipeline.deliver.delivery import deliver
+from pipeline.deliver.failure import noted
 from pipeline.errors import (
     ArchiveDamaged,
     KeyUnusable,
@@ -60,18 +61,32 @@ def _act(request: Request, run: Run) -> object:
         run.contracts.archive()
     match request.action:
         case "deliver":
-            deliver(request, run, partial(publish, run=run))
+            with noted(request, run):
+                deliver(request, run, partial(publish, run=run))
             return None
         case "certify":
-            outcomes = certify(request, run)
-            publication.publish(run)
-            return outcomes
+            run.emit_recorded_alarms()
+            return _certify(request, run)
         case "collect":
+            run.emit_recorded_alarms()
             return collect(run)
         case "keys":
             return look_at_keys(run)
         case "verify":
             return verify(run)
+
+
+def _certify(request: Request, run: Run) -> Report | None:
+    """What certify found; a long window is fanned out by day, unless somebody waits for the answer."""
+    days = by_day(request, run)
+    if len(days) > 1 and not request.answer:
+        publish(days, run)
+        return None
+    done = certify(request, run)
+    publication.publish(run)
+    if done.errors and not request.answer:
+        raise done.errors[0]
+    return Report.of([done])
 
 
 def publish(requests: list[Request], run: Run) -> None:

@@ -74,7 +74,8 @@ EVENTS: Final[Mapping[str, Event]] = {
     "delivery.late": Event("WARNING", "A delivery came later than its contract promises.", alert=True),
     "delivery.completed": Event("NOTICE", "Every part of the delivery is at the partner."),
     **{state.event: Event(state.severity, state.meaning, state.alert) for state in STATES.values() if state.event},
-    "window.resent": Event("WARNING", "A file at the partner differed and is sent again.", alert=True),
+    "window.resent": Event("WARNING", "A file that was sent is sent again.", alert=True),
+    "window.unjudged": Event("ERROR", "A window could not be judged; the others were.", alert=True),
     "window.republished": Event("WARNING", "A hole was found and its window was published again.", alert=True),
     "ledger.page": Event("INFO", "A page of the ledger was made and signed: hour and records are in the event."),
     "ledger.failed": Event("ERROR", "The ledger could not be extended; the next certify makes up for it.", alert=True),
@@ -112,6 +113,11 @@ def bound(*, trace: str = "", **labels: Value) -> Iterator[None]:
     finally:
         _bound.reset(labels_token)
         _trace.reset(trace_token)
+
+
+def labels() -> Mapping[str, Value]:
+    """What is bound for the events of the block."""
+    return _bound.get()
 
 
 @contextmanager

@@ -120,6 +120,8 @@ def read(
 ) -> Request:
     """The request that a message carries; empty data and `{}` mean the last full hour before `published`.
 
+    `published` is Pub/Sub's word: an hour that was over then is over, even where this host's clock is behind.
+
     `known` are the datasets that have a contract. Raises MessageRejected for whatever can never succeed: no JSON, an
     unknown field or dataset, a wrong type, a time without offset, not on the hour, in the future, end before start, a
     range over MAX_HOURS, an id that Pub/Sub does not give, or a message older than `max_age`.
@@ -163,12 +165,14 @@ def read(
 
 
 def write(request: Request) -> bytes:
-    """The message that asks for one dataset in one hour (and part); `read` gives the same request back."""
-    (slot,) = request.slots()
+    """The message that asks for a delivery (or a part of it), or for a window to be certified; `read` gives it back."""
+    assert request.window is not None, "a message that is written names its window"
     payload: dict[str, object] = {
-        "window": {"start": rfc3339(slot.window.start), "end": rfc3339(slot.window.end)},
-        "datasets": [slot.dataset],
+        "action": None if request.action == "deliver" else request.action,
+        "window": {"start": rfc3339(request.window.start), "end": rfc3339(request.window.end)},
+        "datasets": list(request.datasets),
         "cause": request.cause,
+        "full": request.full,
         "resend": request.resend,
         "revise": request.revise,
         "revision": request.revision,

@@ -22,6 +22,7 @@ from pipeline.contracts.dataset import Dataset
 from pipeline.contracts.promise import Promise
 from pipeline.log import Figures, Stage
 from pipeline.records.contracts import Contracts, Known
+from pipeline.records.schema import Alarm
 from pipeline.records.store import Records
 from pipeline.settings import Settings
 from pipeline.streams.progress import Observe, unobserved
@@ -55,12 +56,16 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Run:
-    """One invocation: its time budget, the clients bound to it, a name for what it writes, and who watches."""
+    """One invocation: its time budget, the clients bound to it, a name for what it writes, and who watches.
+
+    `typed` says that a person typed a command: its events are not in the function's log.
+    """
 
     deployment: Deployment
     budget: Budget
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     observe: Observe = unobserved
+    typed: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -114,6 +119,25 @@ class Run:
         """Name the stage (and the delivery) in events and errors alike; see log.stage."""
         with log.stage(name, delivery, attempt=self.attempt, **fields) as figures:
             yield figures
+
+    def alarm(self, event: str, message: str | None, **fields: log.Value) -> None:
+        """Emit the event of a finding, before the finding is recorded: twice is better than never.
+
+        A typed command writes its events to a terminal or to nothing, and what it records the function does not find
+        again. So an event that alerts rest on is recorded then, for the function to emit. Raises ArchiveUnavailable.
+        """
+        if self.typed and event in log.ALERTS:
+            self.records.add_alarm(Alarm(event=event, message=message, fields={**log.labels(), **fields}))
+        log.emit(event, message, **fields)
+
+    def emit_recorded_alarms(self) -> None:
+        """Emit every alarm that a typed command recorded, once. Raises ArchiveUnavailable, RecordDamaged."""
+        if self.typed:
+            return
+        for name, recorded in self.records.waiting_alarms().items():
+            if recorded.event in log.EVENTS:
+                log.emit(recorded.event, recorded.message, **recorded.fields)
+            self.records.alarm_emitted(name)
 
     def returns(self) -> Server | None:
         """The server that the partner returns files on; None where there is none. Raises CredentialsUnavailable."""

@@ -41,8 +41,8 @@ class Fault:
     """One order: `action` at the next `times` requests of kind `operation` on files whose name matches `name`.
 
     `after_bytes` counts from the start of the file and concerns `write` and `read` alone: everything before that
-    offset is handled well, even inside the request that crosses it. `late` seconds after the connection was cut
-    (`drop`, `lose`) what came of the files that were open is stored under their names. Raises ValueError for an action
+    offset is handled well, even inside the request that crosses it. `late` seconds after the connection has ended what
+    came of the files that were open is stored under their names. Raises ValueError for an action
     that means nothing for the operation.
     """
 

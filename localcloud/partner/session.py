@@ -187,6 +187,7 @@ class Session(Refusals):
             self.journal.add(Entry(operation, path, size, answer, to))
 
     async def _suffer(self, fault: Fault) -> NoReturn:
+        self._late = fault.late
         if fault.action == "error":
             raise asyncssh.SFTPFailure("Internal error")
         if fault.action == "hang":

@@ -1,28 +1,46 @@
-"""Certify: prove from the source that what was there arrived, find every hole, and mend what can be republished.
+"""Certify: prove from the source that what was there arrived, find every hole, and repair what can be repaired.
 
 By the hourly message: every hour of the last LOOK_BACK_HOURS but the latest, so that an outage of the scheduler, of the
-function or of certify itself is found by the next run. By hand: any window.
+function or of certify itself is found by the next run. By hand: any window. Slots are judged at the same time, and the
+trouble of one, or of one dataset, keeps no other from being judged and repaired.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Final, TypeVar
 
 from pipeline import log
-from pipeline.certify.evidence import Gathered, Surroundings, gather
+from pipeline.certify.evidence import Recorded, evidence, read
+from pipeline.certify.judged import Judged, judged
+from pipeline.certify.partner import Shown, ask, sweep
+from pipeline.certify.recount import NOTHING, is_deep, recount, runs_of
+from pipeline.certify.repair import needs_repair, repair
 from pipeline.certify.verdict import judge
-from pipeline.clients import directory
+from pipeline.clients.counts import HourCount, HourTotals, Readiness
 from pipeline.clients.storage import StoredObject
-from pipeline.errors import PartnerUnavailable, during
-from pipeline.messages import Request, write
-from pipeline.records.schema import Certificate
+from pipeline.contracts.dataset import Dataset
+from pipeline.errors import OutOfTime, PipelineError, during
+from pipeline.messages import Request
+from pipeline.records.schema import Certificate, Failure, PartnerAnswer
 from pipeline.run import Run
-from pipeline.states import STATES, Verdict
-from pipeline.window import Slot, Window
+from pipeline.states import STATES
+from pipeline.streams import background
+from pipeline.window import HOUR, Slot, Window
+
+WORKERS: Final = 8
+"""Slots that are read and judged at a time: a small request each after the other, so waiting takes longest."""
+
+LONGEST: Final = 72
+"""Hours that are certified in one run; a longer window is cut into days."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,143 +53,227 @@ class Outcome:
     republished: bool
 
 
-def certify(request: Request, run: Run) -> list[Outcome]:
-    """Certify every slot that the request is about and record what is new; what can be republished is published again.
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """What came of a request: a slot each, how the partner answered, what could not be judged at all.
 
-    Raises SourceUnavailable, ArchiveUnavailable, TopicUnavailable, OutOfTime; certificates recorded until then stay.
-    A partner that cannot be reached counts as one whose listing is closed.
+    `left` are the repairs that MAX_REPUBLISH put off until the next run.
     """
-    window = request.window or _look_back(run)
-    judged: list[tuple[Slot, Verdict, Gathered, Certificate]] = []
+
+    outcomes: list[Outcome]
+    partner: PartnerAnswer | None
+    errors: list[PipelineError]
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a person is shown of one or several certifications; fields as there."""
+
+    outcomes: list[Outcome]
+    partner: PartnerAnswer | None
+    failures: list[Failure]
+    left: int
+
+    @classmethod
+    def of(cls, done: Sequence[Certification]) -> Report:
+        """All of them together; the partner's answer is the worst that it gave."""
+        answers: list[PartnerAnswer] = ["not asked", "listing closed", "listed"]
+        given = {one.partner for one in done}
+        return cls(
+            [outcome for one in done for outcome in one.outcomes],
+            next((answer for answer in answers if answer in given), None),
+            [Failure(error.code, error.message, error.retryable) for one in done for error in one.errors],
+            sum(one.left for one in done),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What one look at the warehouse and the archive showed of one dataset, and its records."""
+
+    ready: Readiness
+    totals: Mapping[datetime, HourTotals]
+    archive: Mapping[str, StoredObject]
+    recorded: list[Recorded]
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """Errors of single slots and datasets; everything else goes on."""
+
+    errors: list[PipelineError] = field(default_factory=list)
+
+    def caught(self, work: Callable[[T], R], subject: T, slot: Slot | str) -> R | None:
+        """What the work gives; None where it fails, which is logged and remembered. Raises OutOfTime."""
+        name = slot if isinstance(slot, str) else slot.dataset
+        window = None if isinstance(slot, str) else str(slot.window)
+        try:
+            with log.bound(dataset=name, window=window), during("certify", str(slot)):
+                return work(subject)
+        except OutOfTime:
+            raise
+        except PipelineError as error:
+            log.emit("window.unjudged", str(error), dataset=name, window=window, code=error.code)
+            self.errors.append(error)
+            return None
+
+
+def certify(request: Request, run: Run) -> Certification:
+    """Certify every slot that the request is about, record what is new, and publish what can be repaired.
+
+    What cannot be judged is in `errors`; the rest is done. Raises OutOfTime; certificates recorded until then stay.
+    """
+    window = request.window or look_back(run)
+    trouble = _Trouble()
     with run.stage("certify", window=str(window)) as figures:
-        listing = _listing(run)
-        for name in request.datasets:
-            for slot, found in _found(name, window, listing, request, run):
-                verdict = judge(found.evidence)
-                judged.append((slot, verdict, found, _concluded(slot, verdict, found, request, run)))
-        republished = _republished([(slot, verdict, found) for slot, verdict, found, _ in judged], run)
-        verdicts = Counter(verdict.replace(" ", "_") for _, verdict, _, _ in judged)
-        figures.add(slots=len(judged), republished=len(republished), **dict(verdicts))
-    return [
-        Outcome(slot, found.folder.delivery.revision, certificate, slot in republished)
-        for slot, _, found, certificate in judged
+        sources = {
+            name: source
+            for name in request.datasets
+            if (source := trouble.caught(lambda name: _looked_at(name, window, run, trouble), name, name)) is not None
+        }
+        files = [name for source in sources.values() for recorded in source.recorded for name in recorded.files]
+        shown = ask(files, run) if files else Shown("listed")
+        found = [
+            one
+            for name, source in sources.items()
+            for one in trouble.caught(lambda some: _judged(some, window, shown, request, run, trouble), source, name)
+            or ()
+        ]
+        repaired, left = _repaired(found, run, trouble)
+        swept = sweep(
+            [name for one in found if not one.recorded.undelivered for name in one.recorded.files], shown, run
+        )
+        verdicts = Counter(one.verdict.replace(" ", "_") for one in found)
+        figures.add(slots=len(found), partner=shown.answer if files else None, failures=len(trouble.errors))
+        figures.add(republished=len(repaired), left=left, swept=swept, **dict(verdicts))
+    outcomes = [
+        Outcome(
+            one.recorded.slot,
+            one.recorded.folder.delivery.revision,
+            one.certificate,
+            one.recorded.slot in repaired,
+        )
+        for one in found
     ]
+    return Certification(outcomes, shown.answer if files else None, trouble.errors, left)
 
 
-def _look_back(run: Run) -> Window:
+def by_day(request: Request, run: Run) -> list[Request]:
+    """The request, cut into one for each dataset and day where it is about more than LONGEST hours."""
+    window = request.window or look_back(run)
+    if len(window) <= LONGEST:
+        return [request]
+    days: dict[date, list[Window]] = {}
+    for hour in window.hours():
+        days.setdefault(hour.start.date(), []).append(hour)
+    windows = [Window(hours[0].start, hours[-1].end) for hours in days.values()]
+    return [replace(request, datasets=(name,), window=window) for window in windows for name in request.datasets]
+
+
+def look_back(run: Run) -> Window:
     """The hours that are due: an hour is given one hour to be delivered."""
     end = Window.last_full_hour_before(run.now()).start
     return Window(end - timedelta(hours=run.settings.look_back_hours), end)
 
 
-def _listing(run: Run) -> dict[str, int] | None:
-    try:
-        files = directory.listing(run.partner())
-    except PartnerUnavailable as error:
-        log.emit("partner.unavailable", str(error), code=error.code)
-        return None
-    return None if files is None else {file.name: file.size for file in files}
+def _looked_at(name: str, window: Window, run: Run, trouble: _Trouble) -> _Source:
+    """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on.
+
+    The records come first: what is delivered after they were read is not looked for at the partner."""
+    folders = run.records.folders(name, window).values()
+    with background.pool("certify", WORKERS) as workers:
+        results = _together(workers, lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
+        recorded = [one for one in results if one is not None]
+    ready = run.source.readiness(run.dataset(name))
+    archive: dict[str, StoredObject] = {}
+    for day in sorted({hour.start.date() for hour in window.hours()}):
+        archive |= run.archive.listed(f"{name}/{day:%Y/%m/%d}/")
+    first = run.settings.first_hour
+    if first is None and any(one.plan is None for one in recorded):
+        first = run.records.first_planned(name)
+    totals: dict[datetime, HourTotals] = {}
+    for contract, hours in _by_contract(recorded).items():
+        counted = run.source.hour_totals(contract, Window(min(hours), max(hours) + HOUR), ready.snapshot)
+        totals |= {start: counted[start] for start in hours if start in counted}
+    due = [
+        one
+        for one in recorded
+        if one.plan or one.lost or (first and one.slot.window.start >= first and one.contract.covers(one.slot.window))
+    ]
+    return _Source(ready, totals, archive, due)
 
 
-def _found(
-    name: str, window: Window, listing: dict[str, int] | None, request: Request, run: Run
-) -> Iterator[tuple[Slot, Gathered]]:
-    dataset = run.dataset(name)
-    ready = run.source.readiness(dataset)
-    around = Surroundings(
-        hours=cache(lambda contract: run.source.hours(contract, window, ready.snapshot)),
-        archive=_archive(name, window, run),
-        partner=listing,
-        complete_until=ready.complete_until,
-        now=ready.snapshot,
-    )
-    for slot, folder in run.records.folders(name, window).items():
-        if not folder.revisions and not dataset.covers(slot.window):
-            continue
-        with log.bound(dataset=name, window=str(slot.window)), during("certify", str(slot)):
-            yield slot, gather(folder, around, run, full=request.full)
+def _judged(
+    source: _Source, window: Window, shown: Shown, request: Request, run: Run, trouble: _Trouble
+) -> list[Judged]:
+    """The slots of one dataset, judged; what is new is recorded and told."""
+    everything = request.full or request.window is not None
+    deep = [
+        one
+        for one in source.recorded
+        if one.plan is not None
+        and (everything or is_deep(one.slot, one.plan, one.previous, _now(source, one.slot), window))
+    ]
+    counts = {one.slot.window.start: HourCount(0, "0") for one in deep}
+    for contract, starts in _by_contract(deep).items():
+        for hours in runs_of(starts):
+            counts |= run.source.hours(contract, hours, source.ready.snapshot)
+
+    def work(one: Recorded) -> Judged:
+        hour = one.slot.window.start
+        now = recount(one.slot, one.plan, one.previous, _now(source, one.slot), counts.get(hour), source.ready, run)
+        found, at_partner = evidence(one, now, source.archive, shown, run, full=request.full)
+        made = judged(one, now, found, judge(found), at_partner, shown, full=request.full)
+        if made.is_news:
+            _announce(made, run)
+            one.folder.add_certificate(made.certificate)
+        return made
+
+    with background.pool("certify", WORKERS) as workers:
+        results = _together(workers, lambda one: trouble.caught(work, one, one.slot), source.recorded)
+        return [made for made in results if made is not None]
 
 
-def _archive(name: str, window: Window, run: Run) -> dict[str, StoredObject]:
-    days = sorted({hour.start.date() for hour in window.hours()})
-    found: dict[str, StoredObject] = {}
-    for day in days:
-        found |= run.archive.listed(f"{name}/{day:%Y/%m/%d}/")
+def _by_contract(recorded: Iterable[Recorded]) -> dict[Dataset, list[datetime]]:
+    """The starts of the hours by the contract that their deliveries belong to."""
+    found: dict[Dataset, list[datetime]] = {}
+    for one in recorded:
+        found.setdefault(one.contract, []).append(one.slot.window.start)
     return found
 
 
-def _concluded(slot: Slot, verdict: Verdict, found: Gathered, request: Request, run: Run) -> Certificate:
-    """The certificate; recorded and told where it says something new."""
-    certificate = _certificate(verdict, found, full=request.full)
-    if found.previous is None or not certificate.says_the_same_as(found.previous):
-        found.folder.add_certificate(certificate)
-        with log.bound(dataset=slot.dataset, window=str(slot.window)):
-            log.emit(
-                str(STATES[verdict].event),
-                "; ".join(certificate.problems) or None,
-                revision=found.folder.delivery.revision,
-                rows=found.now.rows,
-                rows_planned=certificate.rows_planned,
-            )
-    return certificate
+def _now(source: _Source, slot: Slot) -> HourTotals:
+    return source.totals.get(slot.window.start, NOTHING)
 
 
-def _republished(faults: list[tuple[Slot, Verdict, Gathered]], run: Run) -> set[Slot]:
-    """What was published again: the latest hours of all datasets first, MAX_REPUBLISH at the most."""
-    published: set[Slot] = set()
-    for slot, verdict, found in sorted(faults, key=lambda fault: fault[0].window, reverse=True):
-        if len(published) == run.settings.max_republish:
-            break
-        with log.bound(dataset=slot.dataset, window=str(slot.window)), during("certify", str(slot)):
-            if _republish(slot, verdict, found, run):
-                published.add(slot)
-    return published
-
-
-def _certificate(verdict: Verdict, found: Gathered, *, full: bool) -> Certificate:
-    plan, evidence = found.plan, found.evidence
-    change = evidence.change
-    problems = [*evidence.records, *evidence.archive]
-    problems += [f"part {part} is not delivered" for part in evidence.undelivered if not evidence.refused]
-    problems += [f"{count} rows {what}" for what, count in _counts(found) if count]
-    problems += [f"{name} has another size at the partner" for name in evidence.partner]
-    problems += [f"nothing proves that {name} arrived" for name in evidence.unconfirmed]
-    return Certificate(
-        verdict=verdict,
-        full=full,
-        rows_planned=plan.rows if plan else 0,
-        rows_now=found.now.rows,
-        fingerprint_planned=plan.fingerprint if plan else None,
-        fingerprint_now=found.now.fingerprint,
-        change=change,
-        files=found.files,
-        problems=tuple(problems),
+def _announce(made: Judged, run: Run) -> None:
+    """Log the verdict's event; before the certificate is recorded, so that it is never lost."""
+    event = STATES[made.verdict].event
+    assert event is not None, "every verdict that is recorded has an event"
+    certificate = made.certificate
+    run.alarm(
+        event,
+        "; ".join(certificate.problems) or None,
+        revision=made.recorded.folder.delivery.revision,
+        rows=certificate.rows_now,
+        rows_planned=certificate.rows_planned,
+        partner=certificate.partner,
     )
 
 
-def _counts(found: Gathered) -> list[tuple[str, int]]:
-    change = found.evidence.change
-    return [
-        ("arrived after the plan", change.added),
-        ("were altered after the plan", change.altered),
-        ("were deleted after the plan", change.deleted),
-        ("wait to be planned", 0 if found.evidence.planned else found.now.rows),
-    ]
+def _repaired(found: list[Judged], run: Run, trouble: _Trouble) -> tuple[set[Slot], int]:
+    """What was published again, the latest hours of all datasets first; how many MAX_REPUBLISH left."""
+    published: set[Slot] = set()
+    left = 0
+    for one in sorted(found, key=lambda one: one.recorded.slot.window, reverse=True):
+        if len(published) == run.settings.max_republish:
+            left += needs_repair(one, run)
+        elif trouble.caught(lambda one: repair(one, run), one, one.recorded.slot):
+            published.add(one.recorded.slot)
+    return published, left
 
 
-def _republish(slot: Slot, verdict: Verdict, found: Gathered, run: Run) -> bool:
-    """Publish the window again where that mends it; the cause makes sure that one finding is republished once."""
-    cause = f"certify-{slot.dataset}-{found.folder.delivery.revision}-{found.now.fingerprint}"[:128]
-    again = Request("deliver", cause, (slot.dataset,), slot.window)
-    if verdict == "late rows" and run.settings.revise_late_rows:
-        again = replace(again, revise=True)
-    elif verdict == "partner mismatch":
-        again = replace(again, resend=True, cause=f"{cause}-{run.now():%Y%m%d%H}"[:128])
-    elif verdict == "refused":
-        if found.plan and found.plan.fingerprint == found.now.fingerprint:
-            return False
-    elif verdict != "missing":
-        return False
-    run.topics.publish(run.settings.topic, [write(again)])
-    log.emit("window.resent" if again.resend else "window.republished", None, verdict=verdict)
-    return True
+def _together(workers: ThreadPoolExecutor, work: Callable[[T], R], subjects: Iterable[T]) -> Iterator[R]:
+    """The work on each subject, by the workers, in order; every call has the labels of this thread's events."""
+    return workers.map(lambda pair: pair[0].run(work, pair[1]), [(copy_context(), one) for one in subjects])

@@ -6,106 +6,158 @@ what it lists. The delivery's own state is read only to be compared with these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
+from pipeline.certify.partner import Shown, state_of
+from pipeline.certify.recount import Recount
 from pipeline.certify.verdict import Evidence
-from pipeline.clients.counts import HourCount
 from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveDamaged, RecordDamaged
-from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
-from pipeline.records.store import Folder, SlotFolder
+from pipeline.records.folder import Folder, SlotFolder
+from pipeline.records.schema import Certificate, Delivered, Failed, FileState, Plan, Sealed
 from pipeline.run import Run
-from pipeline.window import Slot
+from pipeline.window import HOUR, Slot
+
+R = TypeVar("R")
+
+_ALTERED: Final = "another size"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What one look at each outside system showed, for many slots at once.
+class Recorded:
+    """The records of a slot's latest revision, read; `lost` says which of them cannot be, or are gone.
 
-    `hours` counts every hour of the window by the contract that a delivery belongs to; `partner` is the listing of the
-    partner by name and size, None where it is closed to us; `complete_until` the dataset's watermark; `now` the
-    warehouse's clock.
+    `contract` is the one that the delivery belongs to; without a plan, the deployed one.
     """
 
-    hours: Callable[[Dataset], dict[datetime, HourCount]]
-    archive: dict[str, StoredObject]
-    partner: dict[str, int] | None
-    complete_until: datetime | None
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """The evidence about one slot, and what of it a certificate names."""
-
-    evidence: Evidence
+    slot: Slot
     folder: Folder
-    plan: Plan | None
-    now: HourCount
-    files: tuple[str, ...]
+    contract: Dataset
     previous: Certificate | None
+    plan: Plan | None = None
+    sealed: Mapping[int, Sealed] | None = None
+    deliveries: Mapping[int, list[Delivered]] | None = None
+    failure: Failed | None = None
+    lost: tuple[str, ...] = ()
+
+    @property
+    def latest(self) -> Mapping[int, Delivered]:
+        """The last delivery of each part."""
+        return {part: deliveries[-1] for part, deliveries in (self.deliveries or {}).items()}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names that the partner should show."""
+        return tuple(one.file_name for one in self.latest.values())
+
+    @property
+    def undelivered(self) -> tuple[int, ...]:
+        """The planned parts that no record says are delivered."""
+        return tuple(part.part for part in self.plan.parts if part.part not in self.latest) if self.plan else ()
 
 
-def gather(records: SlotFolder, around: Surroundings, run: Run, *, full: bool) -> Gathered:
-    """Everything there is to know of one slot. Raises SourceUnavailable, ArchiveUnavailable, OutOfTime."""
+def read(records: SlotFolder, run: Run) -> Recorded:
+    """The records of a slot. Raises ArchiveUnavailable, ContractInvalid, OutOfTime."""
     slot, folder = records.slot, records.latest
-    plan, contract, damage = _planned(folder, run)
-    now = around.hours(contract).get(slot.window.start, HourCount(0, "0"))
-    ready = around.complete_until is not None and around.complete_until >= slot.window.end
-    previous = _previous(folder)
+    contract = run.dataset(slot.dataset)
+    previous, failure = _readable(folder.certificate), _readable(folder.last_failure)
     if not records.revisions:
         lost = ("the plan is gone, other records are there",) if records.lacks_its_plan else ()
-        return Gathered(Evidence(ready, False, now.rows, records=lost), folder, None, now, (), previous)
-    try:
-        if damage is not None:
-            raise damage
-        sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
-        delivered = {part: folder.deliveries(part)[-1] for part in folder.delivered_parts}
-    except RecordDamaged as damage:
-        evidence = Evidence(ready, True, now.rows, records=(damage.message,))
-        return Gathered(evidence, folder, None, now, (), previous)
-    if plan is None:
-        evidence = Evidence(ready, True, now.rows, records=("the plan was listed and is gone",))
-        return Gathered(evidence, folder, None, now, (), previous)
-    archived = [stored for record in sealed.values() for stored in (record.csv, record.sealed)]
-    evidence = Evidence(
-        ready=ready,
-        planned=True,
-        rows_now=now.rows,
-        rows_planned=plan.rows,
-        refused=folder.is_refused,
-        undelivered=tuple(part.part for part in plan.parts if part.part not in delivered),
-        change=_change(slot, plan, now, previous, around, run),
-        records=_contradictions(plan, sealed, delivered),
-        archive=_differing(archived, around, run, full=full),
-        partner=_altered(delivered, around),
-        unconfirmed=_unproven(delivered, around, run),
-    )
-    return Gathered(evidence, folder, plan, now, tuple(record.file_name for record in delivered.values()), previous)
-
-
-def _planned(folder: Folder, run: Run) -> tuple[Plan | None, Dataset, RecordDamaged | None]:
-    """The plan, the contract that it follows (without a plan the deployed one), and why one of them cannot be read."""
-    deployed = run.dataset(folder.delivery.slot.dataset)
+        return Recorded(slot, folder, contract, previous, failure=failure, lost=lost)
     try:
         plan = folder.plan()
-        return plan, run.contracts.of(plan) if plan else deployed, None
+        contract = run.contracts.of(plan) if plan else contract
+        sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
+        deliveries = {part: folder.deliveries(part) for part in sorted(folder.delivered_parts)}
     except RecordDamaged as damage:
-        return None, deployed, damage
+        return Recorded(slot, folder, contract, previous, failure=failure, lost=(damage.message,))
+    lost = () if plan else ("the plan was listed and is gone",)
+    return Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost)
 
 
-def _previous(folder: Folder) -> Certificate | None:
-    """The latest certificate, where it can be read."""
+def evidence(
+    recorded: Recorded,
+    recount: Recount,
+    archive: Mapping[str, StoredObject],
+    shown: Shown,
+    run: Run,
+    *,
+    full: bool,
+) -> tuple[Evidence, dict[str, FileState]]:
+    """Everything there is to know of one slot, and what is known of each of its files at the partner.
+
+    `archive` is what the archive lists by name; with `full`, every byte of the slot's objects is read. Raises
+    ArchiveUnavailable, OutOfTime.
+    """
+    slot, plan = recorded.slot, recorded.plan
+    if plan is None:
+        bare = Evidence(
+            ready=recount.ready,
+            planned=bool(recorded.lost),
+            rows_now=recount.rows,
+            empty_file=recorded.contract.empty_file,
+            records=recorded.lost,
+        )
+        return bare, {}
+    folder, latest = recorded.folder, recorded.latest
+    states = {part: _state(part, one, recorded, shown, run) for part, one in latest.items()}
+    archived = [stored for one in (recorded.sealed or {}).values() for stored in (one.csv, one.sealed)]
+    whole = Evidence(
+        ready=recount.ready,
+        planned=True,
+        rows_now=recount.rows,
+        rows_planned=plan.rows,
+        refused=folder.is_refused,
+        undelivered=recorded.undelivered,
+        stalled=run.now() >= max(plan.created, slot.window.end) + HOUR,
+        change=recount.change,
+        records=_contradictions(plan, recorded.sealed or {}, latest),
+        archive=_differing(archived, archive, run, full=full),
+        altered=tuple(_altered(one, shown) for part, one in latest.items() if states[part] == _ALTERED),
+        gone=tuple(_gone(one) for part, one in latest.items() if states[part] == "gone"),
+        open_attempts=tuple(
+            f"an upload of {deliveries[-1].file_name} broke off (attempt {attempt}); half of it may still appear there"
+            for part, deliveries in (recorded.deliveries or {}).items()
+            for attempt in folder.open_attempts(part, deliveries)
+        ),
+        unproven=tuple(
+            f"nothing proves that {one.file_name} arrived" for part, one in latest.items() if states[part] == "unproven"
+        ),
+    )
+    return whole, {latest[part].file_name: state for part, state in states.items()}
+
+
+def _readable(read: Callable[[], R | None]) -> R | None:
     try:
-        return folder.certificate()
+        return read()
     except RecordDamaged:
         return None
 
 
-def _contradictions(plan: Plan, sealed: dict[int, Sealed], delivered: dict[int, Delivered]) -> tuple[str, ...]:
+def _state(part: int, one: Delivered, recorded: Recorded, shown: Shown, run: Run) -> FileState:
+    folder, previous = recorded.folder, recorded.previous
+    certified_at, delivered_at = folder.certified_at, folder.delivered_at(part)
+    last = None
+    if previous is not None and certified_at is not None and delivered_at is not None and certified_at > delivered_at:
+        last = previous.at_partner.get(one.file_name)
+    return state_of(one, shown, last, collects=run.settings.sftp_collects)
+
+
+def _altered(one: Delivered, shown: Shown) -> str:
+    listed = shown.sizes.get(one.file_name)
+    figures = f": {listed} bytes, {one.size} were sent" if listed is not None else ""
+    return f"{one.file_name} has another size at the partner{figures}"
+
+
+def _gone(one: Delivered) -> str:
+    confirmed = ", size confirmed" if one.confirmation == "size" else ""
+    return f"{one.file_name} was there at {one.created:%Y-%m-%d %H:%M}{confirmed}; it is no longer there"
+
+
+def _contradictions(plan: Plan, sealed: Mapping[int, Sealed], delivered: Mapping[int, Delivered]) -> tuple[str, ...]:
     """Where the records of one delivery contradict each other."""
     found = [f"part {part} is delivered and has no sealed record" for part in delivered if part not in sealed]
     for part, one in sealed.items():
@@ -119,35 +171,13 @@ def _contradictions(plan: Plan, sealed: dict[int, Sealed], delivered: dict[int, 
     return tuple(found)
 
 
-def _change(
-    slot: Slot, plan: Plan, now: HourCount, previous: Certificate | None, around: Surroundings, run: Run
-) -> Change:
-    """How the rows differ from those planned: nothing where rows and hashes are the same, else row by row."""
-    if (now.rows, now.fingerprint) == (plan.rows, plan.fingerprint):
-        return Change()
-    if previous is not None and previous.fingerprint_now == now.fingerprint and previous.rows_now == now.rows:
-        return previous.change
-    if plan.snapshot < around.now - timedelta(hours=run.settings.time_travel_hours):
-        more = now.rows - plan.rows
-        return Change(added=max(more, 0), moved=max(-more, 0), altered=1 if more == 0 else 0)
-    dataset = run.contracts.of(plan)
-    then = run.source.hashes(dataset, slot.window, plan.snapshot)
-    today = run.source.hashes(dataset, slot.window, around.now)
-    gone = then.keys() - today.keys()
-    moved = run.source.moved_on(dataset, slot.window, gone) if gone else 0
-    return Change(
-        added=len(today.keys() - then.keys()),
-        altered=sum(1 for key in today.keys() & then.keys() if today[key] != then[key]),
-        moved=moved,
-        deleted=len(gone) - moved,
-    )
-
-
-def _differing(archived: list[StoredObject], around: Surroundings, run: Run, *, full: bool) -> tuple[str, ...]:
+def _differing(
+    archived: list[StoredObject], listed: Mapping[str, StoredObject], run: Run, *, full: bool
+) -> tuple[str, ...]:
     """The archived objects that are not as recorded; with `full`, every byte of them is read."""
     problems = []
     for recorded in archived:
-        described = around.archive.get(recorded.name)
+        described = listed.get(recorded.name)
         if not recorded.is_still(described):
             problems.append(f"{recorded.name} is {'another object' if described else 'gone'}")
         elif full and not _reads_as_recorded(recorded, run):
@@ -160,21 +190,3 @@ def _reads_as_recorded(recorded: StoredObject, run: Run) -> bool:
         return run.archive.sha256(recorded) == recorded.sha256
     except ArchiveDamaged:
         return False
-
-
-def _altered(delivered: dict[int, Delivered], around: Surroundings) -> tuple[str, ...]:
-    """Files at the partner with another size than was sent."""
-    listed = around.partner or {}
-    return tuple(one.file_name for one in delivered.values() if listed.get(one.file_name, one.size) != one.size)
-
-
-def _unproven(delivered: dict[int, Delivered], around: Surroundings, run: Run) -> tuple[str, ...]:
-    """Files whose arrival nothing proves: not listed now, and neither confirmed then nor known to be collected."""
-    found = []
-    for one in delivered.values():
-        listed = around.partner is not None and one.file_name in around.partner
-        confirmed = one.confirmation == "size" and (around.partner is None or run.settings.sftp_collects)
-        collected = one.confirmation == "already collected" and run.settings.sftp_collects
-        if not (listed or confirmed or collected):
-            found.append(one.file_name)
-    return tuple(found)

@@ -12,22 +12,28 @@ from pipeline.states import Verdict
 class Evidence:
     """Everything that is known of one slot. Empty lists mean that nothing speaks against it.
 
-    `planned` says whether a plan is recorded; `rows_now` is the warehouse's count at this moment. `records` and
-    `archive` name what is missing or differs there, `partner` what differs at the partner; `unconfirmed` files are
-    those whose arrival nothing proves.
+    `planned` says whether a plan is recorded; `rows_now` is the warehouse's count at this moment, and `empty_file` says
+    that a window without rows has a file too. `stalled` says that the delivery was begun an hour ago or more. `records`
+    and `archive` name what is missing or differs there; `altered` files have another size at the partner, `gone` ones
+    are no longer there, `open_attempts` may still replace a file by half of it, and nothing proves that `unproven`
+    files arrived.
     """
 
     ready: bool
     planned: bool
     rows_now: int
+    empty_file: bool = False
     rows_planned: int = 0
     refused: bool = False
     undelivered: tuple[int, ...] = ()
+    stalled: bool = False
     change: Change = field(default_factory=Change)
     records: tuple[str, ...] = ()
     archive: tuple[str, ...] = ()
-    partner: tuple[str, ...] = ()
-    unconfirmed: tuple[str, ...] = ()
+    altered: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    open_attempts: tuple[str, ...] = ()
+    unproven: tuple[str, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -35,17 +41,20 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.records or evidence.archive:
         return "archive mismatch"
     if not evidence.planned:
-        return "missing" if evidence.ready else "source not ready"
+        if not evidence.ready:
+            return "source not ready"
+        return "missing" if evidence.rows_now or evidence.empty_file else "empty"
     if evidence.refused:
         return "refused"
     if evidence.undelivered:
-        return "missing"
-    if evidence.change.added or evidence.change.altered:
-        return "late rows"
-    if evidence.partner:
-        return "partner mismatch"
-    if evidence.change.deleted:
-        return "rows gone"
-    if evidence.unconfirmed:
-        return "unconfirmed"
-    return "certified" if evidence.rows_planned else "empty"
+        return "stalled" if evidence.stalled else "missing"
+    faults: tuple[tuple[object, Verdict], ...] = (
+        (evidence.change.added or evidence.change.altered, "late rows"),
+        (evidence.altered, "partner mismatch"),
+        (evidence.gone, "vanished"),
+        (evidence.open_attempts, "unsettled"),
+        (evidence.change.deleted, "rows gone"),
+        (evidence.unproven, "unconfirmed"),
+    )
+    found = next((verdict for fault, verdict in faults if fault), None)
+    return found or ("certified" if evidence.rows_planned else "empty")

@@ -1,4 +1,4 @@
-"""`certify`: prove from the source that what was there arrived; what can be sent again is published again."""
+"""`certify`: prove from the source that what was there arrived; what can be repaired is published again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.answers import ASKING, answered_options, ask
-from pipeline.cli.session import ATTENTION, OK, Session, operator, plain, window_options
+from pipeline.cli.session import ATTENTION, OK, PERMANENT, RETRYABLE, Session, operator, plain, window_options
 from pipeline.states import STATES
 from pipeline.window import rfc3339
 
 if TYPE_CHECKING:
-    from pipeline.certify.certification import Outcome
+    from pipeline.certify.certification import Outcome, Report
 
 
 @click.command(short_help="Recount the source and certify what was delivered.")
@@ -33,9 +33,10 @@ def command(
     """Recount the source and compare it with plan, records, archive and the partner's listing.
 
     Without --start, every hour of the last LOOK_BACK_HOURS but the latest, as the hourly message does. Holes and late
-    rows are published to the topic again, so that the function sends them; each finding is answered once.
+    rows are published to the topic again, so that the function repairs them; each finding is repaired once. After a
+    backfill, certify its whole range: a long one is done day by day.
 
-    Exit code 1 where a verdict is neither certified nor empty.
+    Exit code 1 where a verdict needs attention, 3 where the partner could not be asked.
 
     \b
     Examples:
@@ -43,22 +44,26 @@ def command(
       python -m pipeline certify --start 2026-11-23T00:00:00Z --end 2026-11-24T00:00:00Z --full
       python -m pipeline certify --start 2026-11-23T13:00:00Z --dataset payments --json
     """
-    from pipeline.certify.certification import Outcome, certify
+    from pipeline.certify.certification import Report, by_day, certify
 
     if here:
         request = session.request("certify", start, end, datasets, full=full)
         session.announce("certifying here")
-        outcomes = certify(request, session.run())
+        report = Report.of([certify(day, session.run()) for day in by_day(request, session.run())])
     else:
         session.needed = ASKING
         question = session.question("certify", start, end, datasets, full=full)
-        outcomes = ask(session, question, list[Outcome], wait)
-    unsettled = [outcome for outcome in outcomes if STATES[outcome.certificate.verdict].needs_attention]
+        report = ask(session, question, Report, wait)
+    wrong = [outcome for outcome in report.outcomes if STATES[outcome.certificate.verdict].needs_attention]
     if session.as_json:
-        session.write([_as_json(outcome) for outcome in outcomes])
+        session.write([_as_json(outcome) for outcome in report.outcomes])
     else:
-        _show(session, outcomes, unsettled)
-    return ATTENTION if unsettled else OK
+        _show(session, report, wrong)
+    for failure in report.failures:
+        click.echo(f"Error [{failure.code}] {failure.message}", err=True)
+    again = report.partner == "not asked" or any(failure.retryable for failure in report.failures)
+    final = PERMANENT if any(not failure.retryable for failure in report.failures) else OK
+    return max(final, RETRYABLE if again else OK, ATTENTION if wrong else OK)
 
 
 def _as_json(outcome: Outcome) -> dict[str, object]:
@@ -73,11 +78,35 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _show(session: Session, outcomes: list[Outcome], unsettled: list[Outcome]) -> None:
-    for outcome in unsettled:
-        slot, certificate = outcome.slot, outcome.certificate
-        again = "; published again" if outcome.republished else ""
-        what = plain("; ".join(certificate.problems)) or f"{certificate.rows_now:,} rows at the source, nothing planned"
-        session.say(f"{slot.dataset} {slot.window.start:%Y-%m-%d %H:%M} [red]{certificate.verdict}[/]: {what}{again}")
-    counts = Counter(outcome.certificate.verdict for outcome in outcomes)
-    session.say(f"{len(outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+def _show(session: Session, report: Report, wrong: list[Outcome]) -> None:
+    for run in _runs(wrong):
+        first = run[0]
+        hours = f"{len(run)} hours from " if len(run) > 1 else ""
+        again = sum(outcome.republished for outcome in run)
+        said = {"; ".join(outcome.certificate.problems) for outcome in run}
+        what = plain(min(said)) if len(said) == 1 else "each for itself; see status or --json"
+        where = f"{first.slot.dataset} {hours}{first.slot.window.start:%Y-%m-%d %H:%M}"
+        republished = f"; {again} published again" if again else ""
+        session.say(f"{where} [red]{first.certificate.verdict}[/]: {what}{republished}")
+    counts = Counter(outcome.certificate.verdict for outcome in report.outcomes)
+    session.say(f"{len(report.outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    if report.left:
+        session.say(f"{report.left} more can be published again: MAX_REPUBLISH left them for the next run.")
+    if report.partner == "not asked":
+        session.say("[red]The partner could not be asked[/]: what it answered last stands. Try again.")
+
+
+def _runs(outcomes: list[Outcome]) -> list[list[Outcome]]:
+    """Hours in a row of one dataset with the same verdict, together."""
+    runs: list[list[Outcome]] = []
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.slot):
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and (last.slot.dataset, last.certificate.verdict) == (outcome.slot.dataset, outcome.certificate.verdict)
+            and last.slot.window.end == outcome.slot.window.start
+        ):
+            runs[-1].append(outcome)
+        else:
+            runs.append([outcome])
+    return runs

@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from pipeline.messages import Request
-    from pipeline.records.store import SlotFolder
+    from pipeline.records.folder import SlotFolder
     from pipeline.streams.progress import Measure, Observe
 
 
@@ -86,6 +86,7 @@ def command(
 def _deliver(request: Request, session: Session) -> None:
     """Carry out one slot; where it is fanned out to its parts, each of them as the function would for one message."""
     from pipeline.deliver.delivery import deliver
+    from pipeline.deliver.failure import noted
     from pipeline.dispatch import alarm
 
     pending = [request]
@@ -95,7 +96,9 @@ def _deliver(request: Request, session: Session) -> None:
         name = str(slot) if current.part is None else f"{slot} part {current.part}"
         try:
             with _bars(session, name) as observe:
-                deliver(current, session.run(observe), pending.extend)
+                run = session.run(observe)
+                with noted(current, run):
+                    deliver(current, run, pending.extend)
         except PipelineError as error:
             alarm(error)
             raise

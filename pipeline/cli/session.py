@@ -100,7 +100,7 @@ class Session:
 
         deployment = self.deployment
         budget = Budget.of(deployment.settings.time_budget_seconds, patience=PATIENCE)
-        return Run(deployment, budget, observe=observe or unobserved)
+        return Run(deployment, budget, observe=observe or unobserved, typed=True)
 
     def announce(self, doing: str) -> None:
         """Say on stderr which project and partner the command acts on, before it does."""

@@ -16,8 +16,8 @@ from pipeline.states import STATES, Colour
 
 if TYPE_CHECKING:
     from pipeline.keys import KeyState
+    from pipeline.records.folder import Entry
     from pipeline.records.schema import Returned
-    from pipeline.records.store import Entry
     from pipeline.run import Run
     from pipeline.status.grid import Cell
     from pipeline.status.timeline import Moment
@@ -51,7 +51,7 @@ def command(
 
     With DATASET alone, its last hours. With DATASET and HOUR, one delivery as a timeline: planned, sealed, at the
     partner, certified, returned; --records shows every record of every revision. Exit code 1 where anything needs
-    attention.
+    attention; with --html, a key too.
 
     \b
     Examples:
@@ -94,6 +94,8 @@ def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | Non
     window = Window(last.end - timedelta(hours=hours), last.end)
     hours_shown = grid(histories(names, window, run), run.now())
     cells = [cell for row in hours_shown.values() for cell in row.values()]
+    keys: list[KeyState] = []
+    trouble: str | None = None
     if html is not None:
         from pipeline.status.page import Subject, page
 
@@ -104,7 +106,8 @@ def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | Non
         session.write({"window": str(window), "cells": [cell.as_json() for cell in cells]})
     else:
         _show(session, hours_shown, names)
-    return OK if all(cell.well for cell in cells) else ATTENTION
+    wrong = trouble is not None or any(key.needs_attention for key in keys)
+    return ATTENTION if wrong or not all(cell.well for cell in cells) else OK
 
 
 def _punctuality(session: Session, names: tuple[str, ...]) -> int:

@@ -7,7 +7,7 @@ invocation's budget, so that a stalled stream ends by itself and nothing is left
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -30,7 +30,7 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
 from pipeline.clients import queries, refusals
-from pipeline.clients.counts import HourCount, PartCount, Readiness, plain
+from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, plain
 from pipeline.clients.deadline import asking, bounded_session, silence
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
@@ -39,9 +39,6 @@ from pipeline.window import Window
 
 CALL_SECONDS: Final = 120.0
 """Longest that one REST call may take; a query may take several."""
-
-HASHES: Final = 20_000
-"""Hashes in one query parameter: well under the 10 MB of a request."""
 
 Parameters = Sequence[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]
 
@@ -124,22 +121,28 @@ class Source:
         rows = self._query(sql, _bounds(window), dataset, "hours")
         return {row["hour"]: HourCount(row["row_count"], plain(row["fingerprint"]) or "0") for row in rows}
 
-    def hashes(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[int, int]:
-        """Hash of the row by hash of the key, for every row of the window at the snapshot; 60 bits each."""
-        sql = queries.hashes(dataset, self.warehouse, snapshot)
-        found: dict[int, int] = {}
-        for batch in self._read(sql, _bounds(window), dataset, "hashes"):
-            found.update(zip(batch.column("key_hash").to_pylist(), batch.column("row_hash").to_pylist(), strict=True))
-        return found
+    def hour_totals(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[datetime, HourTotals]:
+        """Rows and sum of their times of change in each hour of a long window; hours without rows are left out.
 
-    def moved_on(self, dataset: Dataset, window: Window, key_hashes: Iterable[int]) -> int:
-        """How many of the keys have changed again since, so that a later window sends them, or left the subset."""
-        sql, wanted, found = queries.moved_on(dataset, self.warehouse), sorted(key_hashes), 0
-        for start in range(0, len(wanted), HASHES):
-            some = bigquery.ArrayQueryParameter("hashes", "INT64", wanted[start : start + HASHES])
-            (row,) = self._query(sql, [*_bounds(window), some], dataset, "moved-on")
-            found += row["row_count"]
-        return found
+        Reads one column, where `hours` reads all. Raises SourceUnavailable, OutOfTime.
+        """
+        sql = queries.hour_totals(dataset, self.warehouse, snapshot)
+        rows = self._query(sql, _bounds(window), dataset, "hour-totals")
+        return {row["hour"]: HourTotals(row["row_count"], plain(row["change_total"]) or "0") for row in rows}
+
+    def changes(self, dataset: Dataset, window: Window, before: datetime, now: datetime) -> RowChanges:
+        """How the rows of the window differ between two snapshots, joined in the warehouse.
+
+        Raises SourceUnavailable, OutOfTime.
+        """
+        bounds = _bounds(window)
+        with self._mapped(dataset, "hashes"):
+            job = self._finished(queries.hashes(dataset, self.warehouse, before), bounds, dataset, "hashes")
+        kept = f"{job.destination.project}.{job.destination.dataset_id}.{job.destination.table_id}"
+        (row,) = self._query(queries.compared(dataset, self.warehouse, kept, now), bounds, dataset, "compared")
+        moved = queries.moved(dataset, self.warehouse, kept, now)
+        found = self._query(moved, bounds, dataset, "moved") if row["gone"] else []
+        return RowChanges(row["added"], row["altered"], row["gone"], sum(one["row_count"] for one in found))
 
     def batches(
         self, dataset: Dataset, window: Window, snapshot: datetime, *, part: int = 1, parts: int = 1
@@ -164,12 +167,11 @@ class Source:
         Raises ContractInvalid with BigQuery's sentence, which can quote only the contract, where it refuses the
         filter or a column, and SourceUnavailable.
         """
-        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
         with self._mapped(dataset, "types"):
             try:
                 job = self._client.query(
                     queries.types(dataset, self.warehouse),
-                    job_config=config,
+                    job_config=bigquery.QueryJobConfig(dry_run=True, use_query_cache=False),
                     timeout=self._budget.left(CALL_SECONDS),
                     retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
                     job_retry=None,
@@ -191,13 +193,7 @@ class Source:
             job_timeout_ms=int(self._budget.left() * 1000),
         )
 
-    def _query(
-        self,
-        sql: str,
-        parameters: Parameters,
-        dataset: Dataset,
-        purpose: str,
-    ) -> list[bigquery.Row]:
+    def _query(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> list[bigquery.Row]:
         with self._mapped(dataset, purpose):
             return list(
                 self._client.query_and_wait(
@@ -210,25 +206,27 @@ class Source:
                 )
             )
 
+    def _finished(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> bigquery.QueryJob:
+        """A job that has ended, its result in a table that BigQuery keeps for a day."""
+        job = self._client.query(
+            sql,
+            job_config=self._config(parameters, dataset, purpose),
+            job_id_prefix=f"pspp-{purpose}-",
+            timeout=self._budget.one_try(CALL_SECONDS),
+            retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
+            job_retry=None,
+        )
+        try:
+            waiting = DEFAULT_RETRY.with_timeout(self._budget.waiting())
+            job.result(timeout=self._budget.left(), retry=waiting, job_retry=None)
+        except BaseException:
+            self._cancel(job)
+            raise
+        return job
+
     def _read(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> Iterator[pa.RecordBatch]:
         with self._mapped(dataset, purpose):
-            job = self._client.query(
-                sql,
-                job_config=self._config(parameters, dataset, purpose),
-                job_id_prefix=f"pspp-{purpose}-",
-                timeout=self._budget.one_try(CALL_SECONDS),
-                retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
-                job_retry=None,
-            )
-            try:
-                job.result(
-                    timeout=self._budget.left(),
-                    retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
-                    job_retry=None,
-                )
-            except BaseException:
-                self._cancel(job)
-                raise
+            job = self._finished(sql, parameters, dataset, purpose)
             session = self._connections.reader.create_read_session(
                 parent=f"projects/{self._project}",
                 read_session=storage_read.ReadSession(

@@ -27,6 +27,27 @@ class HourCount:
 
 
 @dataclass(frozen=True, slots=True)
+class HourTotals:
+    """Rows of one hour as they are now, and the sum of their times of change in microseconds since 1970."""
+
+    rows: int
+    change_total: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowChanges:
+    """How many rows of a window are new, other, or gone from it between two snapshots.
+
+    `moved` of the gone ones are elsewhere in the table: they changed again, or left the subset that is shared.
+    """
+
+    added: int
+    altered: int
+    gone: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
 class PartCount:
     """One part of a window as the warehouse counts it at a snapshot, and as the plan records it.
 

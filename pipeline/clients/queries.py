@@ -77,42 +77,77 @@ def extract(dataset: Dataset, warehouse: str, snapshot: datetime, part: int, par
 
 def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
     """Rows and fingerprint of each hour between @start and @end at the snapshot: one look over many hours."""
-    change = _quoted(dataset.column(dataset.change).source)
     return (
-        f"SELECT TIMESTAMP_TRUNC({change}, HOUR) AS hour, COUNT(*) AS row_count, "
+        f"SELECT TIMESTAMP_TRUNC({_change(dataset)}, HOUR) AS hour, COUNT(*) AS row_count, "
         f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint "
         f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
     )
 
 
-def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
-    """A hash of the key and one of the whole row, for every row of the window at the snapshot."""
+def hour_totals(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    """Rows of each hour between @start and @end and the sum of their times of change: a look at one column.
+
+    A row that comes, goes or changes again shows in them; a value that was altered without a new time does not.
+    """
     return (
-        f"SELECT {_hash(_key(dataset))} AS key_hash, {_hash(_row(dataset))} AS row_hash "
-        f"FROM {_rows(dataset, warehouse, snapshot)}"
+        f"SELECT TIMESTAMP_TRUNC({_change(dataset)}, HOUR) AS hour, COUNT(*) AS row_count, "
+        f"SUM(CAST(UNIX_MICROS({_change(dataset)}) AS NUMERIC)) AS change_total "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
     )
 
 
-def moved_on(dataset: Dataset, warehouse: str) -> str:
-    """How many of the keys in @hashes are still in the table, but in a later window or not in the subset any more.
+def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    """A hash of the row by the hash of its key, for every key of the window at the snapshot."""
+    return (
+        f"SELECT {_hash(_key(dataset))} AS key_hash, MIN({_hash(_row(dataset))}) AS row_hash "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY key_hash"
+    )
+
+
+def compared(dataset: Dataset, warehouse: str, before: str, snapshot: datetime) -> str:
+    """How the window at the snapshot differs from what `hashes` gave for an earlier one, kept in the table `before`.
+
+    BigQuery reads a table at one point in time in a statement, so the earlier one is a result of its own.
+    """
+    return (
+        "SELECT COUNTIF(earlier.key_hash IS NULL) AS added, COUNTIF(earlier.row_hash != later.row_hash) AS altered, "
+        "COUNTIF(later.key_hash IS NULL) AS gone "
+        f"FROM `{before}` AS earlier FULL JOIN ({hashes(dataset, warehouse, snapshot)}) AS later "
+        "ON earlier.key_hash = later.key_hash"
+    )
+
+
+def moved(dataset: Dataset, warehouse: str, before: str, snapshot: datetime) -> str:
+    """How many keys of the table `before` are at the snapshot in a later window only, or not in the subset any more.
 
     A filter that is null keeps a row out of the subset as one that is false does, so NOT must not leave it null.
     """
-    change = _quoted(dataset.column(dataset.change).source)
+    table = _at(dataset, warehouse, snapshot)
+    now = hashes(dataset, warehouse, snapshot)
     return (
-        f"SELECT COUNT(*) AS row_count FROM `{warehouse}.{dataset.table}` "
-        f"WHERE {change} >= @start AND NOT IFNULL({_condition(dataset)}, FALSE) "
-        f"AND {_hash(_key(dataset))} IN UNNEST(@hashes)"
+        f"SELECT COUNT(*) AS row_count FROM (SELECT earlier.key_hash FROM `{before}` AS earlier LEFT JOIN ({now}) "
+        "AS later ON earlier.key_hash = later.key_hash WHERE later.key_hash IS NULL) AS gone "
+        f"JOIN (SELECT DISTINCT {_hash(_key(dataset))} AS key_hash FROM {table} "
+        f"WHERE {_change(dataset)} >= @start AND NOT IFNULL({_condition(dataset)}, FALSE)) AS elsewhere "
+        "ON gone.key_hash = elsewhere.key_hash"
     )
 
 
-def _rows(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+def _change(dataset: Dataset) -> str:
+    return _quoted(dataset.column(dataset.change).source)
+
+
+def _at(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
     instant = snapshot.strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
-    return f"`{warehouse}.{dataset.table}` FOR SYSTEM_TIME AS OF TIMESTAMP '{instant}' WHERE {_condition(dataset)}"
+    return f"`{warehouse}.{dataset.table}` FOR SYSTEM_TIME AS OF TIMESTAMP '{instant}'"
+
+
+def _rows(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+    return f"{_at(dataset, warehouse, snapshot)} WHERE {_condition(dataset)}"
 
 
 def _condition(dataset: Dataset) -> str:
-    change = _quoted(dataset.column(dataset.change).source)
+    change = _change(dataset)
     subset = f" AND ({dataset.filter})" if dataset.filter else ""
     return f"{change} >= @start AND {change} < @end{subset}"
 

@@ -8,7 +8,7 @@ sees half a file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -45,22 +45,35 @@ class Placed:
     protection: Protection
 
 
-def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, rename: bool) -> Placed:
+def put(
+    chunks: Iterator[bytes],
+    server: Server,
+    name: str,
+    *,
+    attempt: str,
+    rename: bool,
+    is_alone: Callable[[], bool] = lambda: True,
+) -> Placed:
     """Write the chunks under `name`, replacing what stands there, and confirm the size where that is permitted.
 
     With `rename` the name appears complete or not at all. An error of `chunks` closes the connection before the name
-    is published. Raises PartnerUntrusted, PartnerRefused, PartnerUnavailable, UploadDiffers, OutOfTime, and whatever
-    `chunks` raises.
+    is published. What a failure leaves is removed: the temporary name, and the final one only where `is_alone`, asked
+    then, says that it cannot be another attempt's. Raises PartnerUntrusted, PartnerRefused, PartnerUnavailable,
+    UploadDiffers, OutOfTime, and whatever `chunks` raises.
     """
 
     async def work() -> Placed:
         async with connection.connected(server) as opened:
             sftp, final = opened.sftp, server.path(name)
             target = server.path(f".{name}.{attempt}.part") if rename else final
-            size = await _write(sftp, target, chunks, server.budget)
+            size = await _write(sftp, target, chunks, server.budget, (lambda: True) if rename else is_alone)
             if rename:
-                await _expect(sftp, target, size)
-                await _publish(sftp, target, final, size)
+                try:
+                    await _expect(sftp, target, size)
+                    await _publish(sftp, target, final, size)
+                except (*FAILURES, UploadDiffers):
+                    await _remove(sftp, target)
+                    raise
                 await _sweep(sftp, server, name)
             confirmation = await _expect(sftp, final, size)
             return Placed(size, confirmation, opened.shown.host_key, opened.shown.protection)
@@ -68,8 +81,13 @@ def put(chunks: Iterator[bytes], server: Server, name: str, *, attempt: str, ren
     return connection.run(work(), server)
 
 
-async def _write(sftp: SftpClient, path: str, chunks: Iterator[bytes], budget: Budget) -> int:
-    """Write all chunks and close the file; what a failure leaves is removed where the server still answers."""
+async def _write(
+    sftp: SftpClient, path: str, chunks: Iterator[bytes], budget: Budget, is_ours: Callable[[], bool]
+) -> int:
+    """Write all chunks and close the file; what a failure leaves is removed where the server still answers.
+
+    Where the name may be another attempt's, the file is not even closed: that would put half a file in its place.
+    """
     file = await sftp.open(path, "wb", block_size=None)
     try:
         written = await send(file, max(sftp.limits.max_write_len, REQUEST), chunks, budget)
@@ -77,8 +95,9 @@ async def _write(sftp: SftpClient, path: str, chunks: Iterator[bytes], budget: B
     except BaseException:
         with suppress(*FAILURES):
             async with asyncio.timeout(CLEANUP_SECONDS):
-                await file.close()
-                await sftp.remove(path)
+                if await asyncio.to_thread(is_ours):
+                    await file.close()
+                    await sftp.remove(path)
         raise
     return written
 

@@ -109,8 +109,22 @@ class Bucket:
 
     def names(self, prefix: str) -> list[str]:
         """Every object under the prefix, in order of name. Raises ArchiveUnavailable."""
+        return list(self.created(prefix))
+
+    def created(self, prefix: str) -> dict[str, datetime]:
+        """When each object under the prefix was created, by the server's own clock; in order of name.
+
+        Raises ArchiveUnavailable.
+        """
         with self.mapped(prefix):
-            return [blob.name for blob in self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())]
+            blobs = self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())
+            return {blob.name: blob.time_created for blob in blobs}
+
+    def first(self, prefix: str, suffix: str) -> str | None:
+        """The first object under the prefix, in order of name, whose name ends so. Raises ArchiveUnavailable."""
+        with self.mapped(prefix):
+            blobs = self.handle.client.list_blobs(self.handle, prefix=prefix, **self.options())
+            return next((str(blob.name) for blob in blobs if blob.name.endswith(suffix)), None)
 
     def creations(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         """Every object under the prefix, in order of name, and when it was created by the store's own clock.

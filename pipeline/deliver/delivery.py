@@ -16,8 +16,8 @@ from pipeline.deliver.seal import seal
 from pipeline.deliver.upload import upload
 from pipeline.errors import ArchiveUnavailable, MessageRejected, RowsRefused
 from pipeline.messages import Request
+from pipeline.records.folder import Folder
 from pipeline.records.schema import Plan
-from pipeline.records.store import Folder
 from pipeline.run import Run
 
 FanOut = Callable[[list[Request]], None]

@@ -12,8 +12,8 @@ from pipeline.clients.counts import PartCount
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import MessageRejected, RecordDamaged, SourceNotReady
 from pipeline.messages import Request
+from pipeline.records.folder import Folder, SlotFolder
 from pipeline.records.schema import Plan
-from pipeline.records.store import Folder, SlotFolder
 from pipeline.run import Run
 from pipeline.window import Slot, rfc3339
 

@@ -26,8 +26,8 @@ from pipeline.pgp.encrypt import encrypt
 from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.pgp.packets import without_recipient
 from pipeline.pgp.reopen import Opener, opening
+from pipeline.records.folder import Folder
 from pipeline.records.schema import Opened, Plan, Refused, Sealed, Violation
-from pipeline.records.store import Folder
 from pipeline.run import Run
 from pipeline.streams.background import prefetch
 from pipeline.streams.digest import PieceDigests

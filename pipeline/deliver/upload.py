@@ -6,20 +6,20 @@ import dataclasses
 import itertools
 from collections.abc import Generator
 from contextlib import closing
-from datetime import datetime, timedelta
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
+from pipeline.budget import Budget
 from pipeline.clients import sftp
-from pipeline.errors import ArchiveDamaged
+from pipeline.clients.connection import CLEANUP_SECONDS
+from pipeline.errors import ArchiveDamaged, PipelineError
+from pipeline.records.folder import Folder
 from pipeline.records.schema import Delivered, Sealed, Sending
-from pipeline.records.store import Folder
 from pipeline.run import Run
 
 READINGS: Final = 2
 """How often bytes are read before they count as damaged: once may be the reading's fault."""
-
-LIFETIME: Final = timedelta(hours=1)
-"""No invocation lives longer: the platform allows 9 minutes to a triggered function, an hour to any other."""
 
 
 def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool) -> bool:
@@ -28,7 +28,7 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
     Raises ArchiveDamaged before anything is sent, PartnerUntrusted, PartnerRefused, PartnerUnavailable,
     UploadDiffers, ArchiveUnavailable, OutOfTime.
     """
-    if _is_settled(folder, sealed.part, run, cause=cause, resend=resend):
+    if _is_settled(folder, sealed.part, cause=cause, resend=resend):
         return False
     settings = run.settings
     with run.stage("upload", folder.delivery, part=sealed.part) as figures:
@@ -39,7 +39,12 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
         folder.announce(intent)
         with closing(checked) as pieces:
             placed = sftp.put(
-                pieces, server, sealed.file_name, attempt=run.attempt, rename=settings.sftp_publish == "rename"
+                pieces,
+                server,
+                sealed.file_name,
+                attempt=run.attempt,
+                rename=settings.sftp_publish == "rename",
+                is_alone=partial(_is_alone, folder, sealed.part, run),
             )
         late = (run.now() - folder.delivery.slot.window.end).total_seconds()
         figures.add(
@@ -68,27 +73,25 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
     return True
 
 
-def _is_settled(folder: Folder, part: int, run: Run, *, cause: str, resend: bool) -> bool:
-    """Whether the part is at the partner whole, and nothing more is asked for.
-
-    An upload that broke off may have left half a file, under the final name or a temporary one, even after another
-    attempt had succeeded: so an attempt that began and has no `delivered` record counts against it, until an attempt
-    that began after the first one must have ended was successful.
-    """
+def _is_settled(folder: Folder, part: int, *, cause: str, resend: bool) -> bool:
+    """Whether the part is at the partner whole, no open attempt can replace it, and nothing more is asked for."""
     deliveries = folder.deliveries(part)
-    if not deliveries:
+    if not deliveries or folder.open_attempts(part, deliveries):
         return False
-    succeeded = {delivered.attempt for delivered in deliveries}
-    last_began = max(delivered.began for delivered in deliveries)
-    for attempt in folder.attempts(part):
-        if attempt not in succeeded and _began(folder, part, attempt, run) > last_began - LIFETIME:
-            return False
     return not resend or any(delivered.cause == cause for delivered in deliveries)
 
 
-def _began(folder: Folder, part: int, attempt: str, run: Run) -> datetime:
-    announcement = folder.announcement(part, attempt)
-    return announcement.created if announcement else run.now()
+def _is_alone(folder: Folder, part: int, run: Run) -> bool:
+    """Whether no attempt but this one is announced, asked anew: else the final name may be another's.
+
+    Where the store does not answer within the time for cleaning up, nobody knows, and nothing is removed.
+    """
+    last = replace(run, budget=Budget.of(CLEANUP_SECONDS))
+    delivery = folder.delivery
+    try:
+        return set(last.records.folder(delivery.slot).revision(delivery.revision).attempts(part)) <= {run.attempt}
+    except PipelineError:
+        return False
 
 
 def _still_as_recorded(sealed: Sealed, run: Run) -> None:

@@ -121,6 +121,16 @@ class Sending(Record):
     attempt: str
 
 
+class Failed(Record):
+    """An attempt at a delivery failed in this way; one record for each code in an hour, however often that was."""
+
+    attempt: str
+    stage: str | None
+    code: str
+    retryable: bool
+    reason: str
+
+
 class Delivered(Record):
     """A part is at the partner, `late_seconds` after the window's end.
 
@@ -155,8 +165,19 @@ class Change:
     deleted: int = 0
 
 
+PartnerAnswer = Literal["listed", "listing closed", "not asked"]
+FileState = Literal["whole", "collected", "confirmed", "another size", "gone", "unproven"]
+"""A file at the partner: listed with its size, taken by the partner, seen whole when it was sent, listed with another
+size, no longer there, or never proven."""
+
+
 class Certificate(Record):
-    """What was compared for one slot, with which figures, and the verdict. `full`: every archived byte was read."""
+    """What was compared for one slot, with which figures, and the verdict. `full`: every archived byte was read.
+
+    `partner` is how the partner answered when it was asked for its files, and `at_partner` what is known of each of
+    them; where it could not be asked, what the certificate before says of them. `change_total_now` is the
+    sum of the times of change of the rows that `fingerprint_now` is of. Version 0.1.0 recorded none of these.
+    """
 
     verdict: Verdict
     full: bool
@@ -167,10 +188,26 @@ class Certificate(Record):
     change: Change
     files: tuple[str, ...]
     problems: tuple[str, ...]
+    partner: PartnerAnswer | None = None
+    at_partner: Mapping[str, FileState] = Field(default_factory=dict)
+    change_total_now: str | None = None
 
     def says_the_same_as(self, other: Certificate) -> bool:
-        """Whether the two differ in nothing but who made them when."""
-        return self.model_dump(exclude={"created", "version"}) == other.model_dump(exclude={"created", "version"})
+        """Whether the two differ in nothing but who made them when, and what an older version did not record."""
+        ignored = {"created", "version"} | (set() if other.partner else {"partner", "at_partner", "change_total_now"})
+        return self.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
+
+
+class Alarm(Record):
+    """An event that a typed command found and the function has to emit; `message` None: the event's own meaning."""
+
+    event: str
+    message: str | None
+    fields: Mapping[str, str | int | float | bool | None]
+
+
+class Emitted(Record):
+    """The function has emitted the alarm of the same name."""
 
 
 Outcome = Literal["collected", "skipped", "failed"]

@@ -11,7 +11,14 @@ from pipeline.states import STATES, StateName
 from pipeline.status.history import History
 from pipeline.window import HOUR, Slot, Window, rfc3339
 
-_UNTIL_DELIVERED: Final[tuple[StateName, ...]] = ("missing", "source not ready", "partner mismatch", "refused")
+_UNTIL_DELIVERED: Final[tuple[StateName, ...]] = (
+    "missing",
+    "stalled",
+    "vanished",
+    "source not ready",
+    "partner mismatch",
+    "refused",
+)
 """Verdicts that a later delivery answers; any other verdict stands until certify gives another."""
 
 
@@ -138,13 +145,22 @@ def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]
         )
         if not answered:
             return certificate.verdict, certificate.problems
+    begun = history.plan.created if history.plan else now
+    if progress in ("planned", "sealed") and now >= max(begun, history.slot.window.end) + HOUR:
+        return "stalled", _why(history)
     if progress != "nothing":
         return progress, ()
     if not history.due:
         return "not due", ()
     if now < history.slot.window.end + HOUR:
         return "awaited", ()
-    return "missing", ("nothing is recorded for it",)
+    return "missing", _why(history) or ("nothing is recorded for it",)
+
+
+def _why(history: History) -> tuple[str, ...]:
+    """What the last attempt failed with."""
+    failure = history.failure
+    return (f"the last attempt failed: {failure.code}, {failure.reason}",) if failure else ()
 
 
 def _progress(history: History) -> Literal["nothing", "empty", "refused", "delivered", "sealed", "planned"]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
 from pipeline.errors import RecordDamaged
-from pipeline.records.schema import Certificate, Delivered, Plan, Returned, Sealed
-from pipeline.records.store import SlotFolder
+from pipeline.records.folder import SlotFolder
+from pipeline.records.schema import Certificate, Delivered, Failed, Plan, Returned, Sealed
 from pipeline.run import Run
 from pipeline.streams import background
 from pipeline.window import Slot, Window
@@ -25,7 +26,7 @@ class History:
     """The records of a slot's latest revision; `damage` says which of them cannot be read.
 
     `revision` is 0 where nothing was planned; a certificate may be there all the same. Not `due` are hours outside the
-    time that the contract's files are sent for.
+    time that files are sent for: the contract's, and from FIRST_HOUR or the first plan on.
     """
 
     slot: Slot
@@ -37,18 +38,20 @@ class History:
     certificate: Certificate | None = None
     damage: tuple[str, ...] = ()
     due: bool = True
+    failure: Failed | None = None
 
 
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
     """The gist of every slot, dataset by dataset and hour by hour. Raises ArchiveUnavailable, OutOfTime."""
     folders = [folder for name in datasets for folder in run.records.folders(name, window).values()]
+    first = {name: run.settings.first_hour or run.records.first_planned(name) for name in datasets}
     with background.pool("history", READERS) as readers:
-        return list(readers.map(partial(history, run=run), folders))
+        return list(readers.map(lambda one: history(one, run, first[one.slot.dataset]), folders))
 
 
-def history(records: SlotFolder, run: Run) -> History:
-    """The gist of one slot. Raises ArchiveUnavailable, OutOfTime."""
-    folder = records.latest
+def history(records: SlotFolder, run: Run, first: datetime | None = None) -> History:
+    """The gist of one slot; `first` is the first hour that is shared. Raises ArchiveUnavailable, OutOfTime."""
+    slot, folder = records.slot, records.latest
     damage: list[str] = []
 
     def readable(read: Callable[[], T]) -> T | None:
@@ -61,15 +64,16 @@ def history(records: SlotFolder, run: Run) -> History:
     sealed = [readable(partial(folder.sealed, part)) for part in sorted(folder.sealed_parts)]
     delivered = [readable(partial(folder.deliveries, part)) for part in sorted(folder.delivered_parts)]
     return History(
-        slot=records.slot,
+        slot=slot,
         revision=folder.delivery.revision,
         refused=folder.is_refused,
         plan=readable(folder.plan),
         sealed=tuple(record for record in sealed if record is not None),
         delivered=tuple(record for records in delivered for record in records or ()),
         certificate=readable(folder.certificate),
+        failure=readable(folder.last_failure),
         damage=tuple(damage),
-        due=run.dataset(records.slot.dataset).covers(records.slot.window),
+        due=run.dataset(slot.dataset).covers(slot.window) and (first is None or slot.window.start >= first),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import singledispatch
 
+from pipeline.records.folder import Entry
 from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
-from pipeline.records.store import Entry
 from pipeline.states import STATES
 from pipeline.window import Slot
 

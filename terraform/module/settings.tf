@@ -32,6 +32,7 @@ locals {
       MAX_MESSAGE_AGE_HOURS     = var.limits.max_message_age_hours
       MAX_BYTES_BILLED          = var.limits.max_bytes_billed
       TIME_TRAVEL_HOURS         = var.limits.time_travel_hours
+      FIRST_HOUR                = var.limits.first_hour
       LOOK_BACK_HOURS           = var.limits.look_back_hours
       MAX_REPUBLISH             = var.limits.max_republish
       REVISE_LATE_ROWS          = var.limits.revise_late_rows

@@ -139,6 +139,7 @@ variable "limits" {
     max_message_age_hours = optional(number) # A message older than this is rejected; at most 167, before Pub/Sub forgets it.
     max_bytes_billed      = optional(number) # A query that would bill more bytes is refused.
     time_travel_hours     = optional(number) # How far back the tables can be read.
+    first_hour            = optional(string) # First hour that is shared, such as 2026-11-23T13:00:00Z; without it the first that was planned.
     look_back_hours       = optional(number) # How far back certify looks for holes.
     max_republish         = optional(number) # Most deliveries that one certify run publishes again.
     revise_late_rows      = optional(bool)   # Send rows that arrived late as a new revision.
@@ -146,7 +147,7 @@ variable "limits" {
   default = {}
 
   validation {
-    condition     = alltrue([for name, value in var.limits : value == null ? true : value == floor(value) if name != "revise_late_rows"])
+    condition     = alltrue([for name, value in var.limits : value == null ? true : value == floor(value) if !contains(["first_hour", "revise_late_rows"], name)])
     error_message = "Every limit is a whole number."
   }
   validation {

@@ -21,12 +21,15 @@ WORSE_FIRST: list[tuple[dict[str, object], Verdict]] = [
     ({"planned": False, "ready": False}, "source not ready"),
     ({"planned": False}, "missing"),
     ({"refused": True}, "refused"),
+    ({"undelivered": (1,), "stalled": True}, "stalled"),
     ({"undelivered": (1,)}, "missing"),
     ({"change": Change(added=1)}, "late rows"),
     ({"change": Change(altered=1)}, "late rows"),
-    ({"partner": ("f.pgp",)}, "partner mismatch"),
+    ({"altered": ("f.pgp",)}, "partner mismatch"),
+    ({"gone": ("f.pgp",)}, "vanished"),
+    ({"open_attempts": ("a",)}, "unsettled"),
     ({"change": Change(deleted=1)}, "rows gone"),
-    ({"unconfirmed": ("f.pgp",)}, "unconfirmed"),
+    ({"unproven": ("f.pgp",)}, "unconfirmed"),
     ({"rows_planned": 0}, "empty"),
     ({}, "certified"),
 ]
@@ -45,8 +48,10 @@ evidence = st.builds(
     change=st.builds(Change, added=few, altered=few, deleted=few),
     records=names,
     archive=names,
-    partner=names,
-    unconfirmed=names,
+    altered=names,
+    gone=names,
+    open_attempts=names,
+    unproven=names,
 )
 
 
@@ -69,11 +74,15 @@ def test_every_verdict_of_the_table_can_be_given_and_no_other() -> None:
 
 @given(evidence)
 def test_nothing_is_certified_that_anything_speaks_against(found: Evidence) -> None:
-    against = (found.records, found.archive, found.partner, found.unconfirmed, found.undelivered)
+    against = (
+        *(found.records, found.archive, found.undelivered),
+        *(found.altered, found.gone, found.open_attempts, found.unproven),
+    )
     change = found.change
     clean = not any(against) and not (change.added or change.altered or change.deleted)
     settled = judge(found) in ("certified", "empty")
-    assert settled == (found.planned and clean and not found.refused)
+    nothing = found.ready and not (found.planned or found.rows_now or found.records or found.archive)
+    assert settled == ((found.planned and clean and not found.refused) or nothing)
 
 
 @given(evidence, st.text(min_size=1))

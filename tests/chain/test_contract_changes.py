@@ -150,7 +150,7 @@ def test_the_same_version_with_another_text_is_invalid_at_start_and_nothing_is_p
         assert error is not None
         assert error.code == "contract-invalid"
         assert "bookings 2.3.4 was used with another text" in error.message
-    assert deployment.within().records.folder(later).names == frozenset()
+    assert deployment.within().records.folder(later).names == {}
     (check,) = [check for check in checks(deployment.within()) if check.what == "contract bookings 2.3.4"]
     assert check.state == "failed"
     assert "was used with another text" in check.detail

@@ -150,7 +150,9 @@ def test_an_hour_that_is_not_complete_is_tried_again_and_then_delivered(deployme
     assert f"it is complete until {rfc3339(THEN.end)}" in str(ran.error)
     assert ran.error.retryable
     assert len(ran.named("source.late")) == 1
-    assert (deployment.records(later), deployment.received(), deployment.rejected()) == ({}, [], [])
+    (failed,) = deployment.records(later).values()
+    assert failed["code"] == "source-not-ready"
+    assert (deployment.received(), deployment.rejected()) == ([], [])
     deployment.tables.complete(["payments"], later.window.end)
     assert deployment.deliver(later, message_id="m").error is None
     assert deployment.identical(later, *deployment.received())

@@ -18,11 +18,14 @@ ROWS: dict[str, Callable[[Dataset], str]] = {
     "totals by part": lambda dataset: queries.totals(dataset, WAREHOUSE, SNAPSHOT, 7),
     "extract": lambda dataset: queries.extract(dataset, WAREHOUSE, SNAPSHOT, 1, 1),
     "extract of a part": lambda dataset: queries.extract(dataset, WAREHOUSE, SNAPSHOT, 3, 7),
+    "hour totals": lambda dataset: queries.hour_totals(dataset, WAREHOUSE, SNAPSHOT),
+    "hours": lambda dataset: queries.hours(dataset, WAREHOUSE, SNAPSHOT),
     "hashes": lambda dataset: queries.hashes(dataset, WAREHOUSE, SNAPSHOT),
 }
 OTHERS: dict[str, Callable[[Dataset], str]] = {
     "readiness": lambda dataset: queries.readiness(dataset, WAREHOUSE),
-    "moved on": lambda dataset: queries.moved_on(dataset, WAREHOUSE),
+    "compared": lambda dataset: queries.compared(dataset, WAREHOUSE, "project-1.kept.result", SNAPSHOT),
+    "moved": lambda dataset: queries.moved(dataset, WAREHOUSE, "project-1.kept.result", SNAPSHOT),
 }
 NOT_SHARED = "is_internal"
 BARE = sample_contract(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +13,8 @@ from localcloud.partner.faults import Fault
 from localcloud.pubsub.message import Message
 from pipeline.clients.storage import Bucket
 from pipeline.errors import RecordDamaged
+from pipeline.records.folder import Folder
 from pipeline.records.schema import Sealed
-from pipeline.records.store import Folder
 from pipeline.window import Delivery, Slot
 from tests.faults import proof
 from tests.faults.harness import DATASET, FaultHarness
@@ -140,7 +141,7 @@ def test_every_single_bit_of_a_record_matters(harness: FaultHarness) -> None:
     )
 
     def opened(turned: bytes) -> Sealed | None:
-        return Folder(Delivery(slot, 1), frozenset({"sealed-1"}), Kept(turned)).sealed(1)
+        return Folder(Delivery(slot, 1), {"sealed-1": datetime.now(UTC)}, Kept(turned)).sealed(1)
 
     assert opened(content) is not None
     for position in range(len(content) * 8):

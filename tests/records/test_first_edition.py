@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import pytest
 
+from pipeline.records.folder import SlotFolder
 from pipeline.records.schema import Record
-from pipeline.records.store import Records, SlotFolder
+from pipeline.records.store import Records
 from pipeline.window import Delivery
 from tests.deployment import InProcessDeployment
 

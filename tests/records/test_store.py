@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.clients.counts import PartCount
 from pipeline.errors import RecordDamaged
+from pipeline.records.folder import Folder, SlotFolder
 from pipeline.records.schema import Delivered, Plan
-from pipeline.records.store import Folder, Records, SlotFolder
+from pipeline.records.store import Records
 from pipeline.window import HOUR, Delivery, Slot, Window
 from tests.deployment import InProcessDeployment
 from tests.sample_contract import WINDOW
@@ -211,34 +212,34 @@ def test_one_listing_tells_revisions_parts_numbers_and_attempts(records: Records
         "r2/delivered-1-1",
     )
     names += ("r2/delivered-2-1", "r2/delivered-2-10", "r2/sending-1-abc", "r2/sending-1-def", "r2/sending-2-abc")
-    listed = SlotFolder(SLOT, frozenset(names), records._bucket)
+    listed = SlotFolder(SLOT, dict.fromkeys(names, AT), records._bucket)
     assert listed.revisions == [1, 2, 10]
     assert listed.latest.delivery.revision == 10
     second = listed.revision(2)
     assert sorted(second.sealed_parts) == sorted(second.delivered_parts) == [1, 2]
-    assert (second.attempts(1), second.attempts(2)) == (["abc", "def"], ["abc"])
+    assert (set(second.attempts(1)), set(second.attempts(2))) == ({"abc", "def"}, {"abc"})
     assert (listed.revision(1).is_refused, second.is_refused) == (True, False)
 
 
 def test_records_that_outlived_their_plan_are_noticed_and_a_certificate_alone_is_not(records: Records) -> None:
     def lacks(*names: str) -> bool:
-        return SlotFolder(SLOT, frozenset(names), records._bucket).lacks_its_plan
+        return SlotFolder(SLOT, dict.fromkeys(names, AT), records._bucket).lacks_its_plan
 
     assert not lacks()
-    assert not lacks("r0/certificate-1")
+    assert not lacks("r0/certificate-1", "r0/failed-20261126T15-source-unavailable")
     assert lacks("r1/sealed-1")
     assert not lacks("r1/sealed-1", "r1/plan")
 
 
 def test_a_folder_without_records_is_empty(records: Records) -> None:
     listed = records.folder(SLOT)
-    assert (listed.revisions, listed.latest.delivery.revision, listed.names) == ([], 0, frozenset())
+    assert (listed.revisions, listed.latest.delivery.revision, listed.names) == ([], 0, {})
 
 
 def test_neighbours_are_not_listed(records: Records) -> None:
     for slot in (Slot("payments", Window.hour(WINDOW.end)), Slot("pay", WINDOW), Slot("payments2", WINDOW)):
         folder(records, Delivery(slot, 1)).create_plan(PLAN)
-    assert records.folder(SLOT).names == frozenset()
+    assert records.folder(SLOT).names == {}
 
 
 def test_the_folders_of_many_hours_are_those_of_each_hour(records: Records) -> None:

@@ -109,15 +109,18 @@ def _(place: Place) -> str:
     return "; ".join(told)
 
 
-@step("hours, hashes, moved on")
+@step("hours, hashes, compared with what is now, moved")
 def _(place: Place) -> str:
     snapshot = _now(place)
     (hour,) = place.sql(queries.hours(CONTRACT, place.dataset, snapshot), *PARAMETERS).result()
-    hashes = list(place.sql(queries.hashes(CONTRACT, place.dataset, snapshot), *PARAMETERS).result())
+    before = place.sql(queries.hashes(CONTRACT, place.dataset, snapshot), *PARAMETERS)
+    before.result()
+    kept = f"{before.destination.project}.{before.destination.dataset_id}.{before.destination.table_id}"
     place.sql(f"UPDATE `{place.dataset}.{CONTRACT.table}` SET is_internal = TRUE WHERE line = 5")
-    wanted = bigquery.ArrayQueryParameter("hashes", "INT64", [row["key_hash"] for row in hashes])
-    (moved,) = place.sql(queries.moved_on(CONTRACT, place.dataset), *PARAMETERS, wanted).result()
-    return f"{hour['hour']:%H:%M} {hour['row_count']} rows, {len(hashes)} hashes, {moved['row_count']} moved on"
+    now = _now(place)
+    (found,) = place.sql(queries.compared(CONTRACT, place.dataset, kept, now), *PARAMETERS).result()
+    (moved,) = place.sql(queries.moved(CONTRACT, place.dataset, kept, now), *PARAMETERS).result()
+    return f"{hour['hour']:%H:%M} {hour['row_count']} rows, {found['gone']} gone, {moved['row_count']} moved"
 
 
 @step("Google's fingerprint (the local cloud's is another)")

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.clients.counts import PartCount
 from pipeline.clients.storage import StoredObject
+from pipeline.records.folder import Entry
 from pipeline.records.schema import (
     Certificate,
     Change,
@@ -21,7 +22,6 @@ from pipeline.records.schema import (
     Sending,
     Violation,
 )
-from pipeline.records.store import Entry
 from pipeline.status.timeline import spoken, timeline
 from pipeline.window import Slot, Window
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.certify.recount import DEEP_HOURS
 from pipeline.log import ALERTS
 from pipeline.settings import Settings
 
@@ -45,11 +46,12 @@ class Counted:
 DELIVERY: Final = Counted(class_a=14, class_b=8, secrets=5, scanned=2.0)
 """One delivery of one part."""
 
-CERTIFY: Final = Counted(class_a=13, class_b=17, secrets=5, scanned=0.0)
+CERTIFY: Final = Counted(class_a=13, class_b=17, secrets=5, scanned=2.0)
 """One certify of one dataset, with the ledger and the page, whatever its look-back."""
 
-CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=1.0)
-"""One hour of one dataset in a certify that finds nothing new."""
+CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=0.04)
+"""One hour of one dataset in a certify that finds nothing new; of the first, the last and each 24th hour before it all
+columns are read."""
 
 LOOK_BACK: Final = int(Settings.model_fields["look_back_hours"].default)
 
@@ -91,7 +93,10 @@ def _running() -> Iterator[Line]:
     )
     for what, factor in (
         ("BigQuery on demand: deliveries read the hour twice", DELIVERY.scanned),
-        (f"BigQuery: certify recounts {LOOK_BACK} hours, every hour", CERTIFIED_SLOT.scanned * LOOK_BACK),
+        (
+            f"BigQuery: certify recounts {LOOK_BACK} hours, every hour: one column, of some all",
+            CERTIFIED_SLOT.scanned * LOOK_BACK + CERTIFY.scanned + (LOOK_BACK - 2) // DEEP_HOURS,
+        ),
     ):
         tib = factor * BYTES_AN_HOUR * HOURS / TIB
         free = 1 if factor == DELIVERY.scanned else max(0, 1 - DELIVERY.scanned * BYTES_AN_HOUR * HOURS / TIB)

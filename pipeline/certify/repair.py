@@ -1,0 +1,65 @@
+"""Repair: which message fixes what certify found, published so that one finding is repaired once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pipeline.certify.judged import Judged
+from pipeline.messages import Request, write
+from pipeline.run import Run
+
+VANISHED: Final = "vanished"
+"""How the cause of a message ends that sends a vanished file again; a delivery is sent so once."""
+
+
+def repair(found: Judged, run: Run) -> bool:
+    """Publish the message that fixes the slot; False where none can, or the finding was repaired before.
+
+    Raises TopicUnavailable, OutOfTime.
+    """
+    again = _message(found, run)
+    if again is None:
+        return False
+    run.topics.publish(run.settings.topic, [write(again)])
+    event = "window.resent" if found.verdict in ("partner mismatch", "vanished", "unsettled") else "window.republished"
+    run.alarm(event, None, verdict=found.verdict)
+    return True
+
+
+def needs_repair(found: Judged, run: Run) -> bool:
+    """Whether `repair` would publish a message."""
+    return _message(found, run) is not None
+
+
+def _message(found: Judged, run: Run) -> Request | None:
+    slot, evidence = found.recorded.slot, found.evidence
+    revision = found.recorded.folder.delivery.revision
+    cause = f"certify-{slot.dataset}-{revision}-{found.recount.mark}"
+    plain = Request("deliver", cause[:128], (slot.dataset,), slot.window)
+    if evidence.records or evidence.archive:
+        return None
+    match found.verdict:
+        case "missing" | "stalled":
+            return plain
+        case "refused":
+            plan = found.recorded.plan
+            return None if plan and plan.fingerprint == found.recount.fingerprint else plain
+        case "late rows" if run.settings.revise_late_rows:
+            return replace(plain, revise=True)
+    return _sent_again(plain, found, run)
+
+
+def _sent_again(plain: Request, found: Judged, run: Run) -> Request | None:
+    """The message that has the partner's files replaced; each hour once where they differ, or may come to."""
+    evidence = found.evidence
+    if evidence.altered:
+        return replace(plain, resend=True, cause=f"{plain.cause}-{run.now():%Y%m%d%H}"[:128])
+    if evidence.gone:
+        delivery = found.recorded.folder.delivery
+        cause = f"certify-{delivery.slot.dataset}-{delivery.revision}-{VANISHED}"
+        again = replace(plain, resend=True, cause=cause)
+        sent = {one.cause for deliveries in (found.recorded.deliveries or {}).values() for one in deliveries}
+        if cause not in sent:
+            return again
+    return plain if evidence.open_attempts else None
