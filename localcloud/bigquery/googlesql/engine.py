@@ -6,6 +6,7 @@ made from. The package's own client is not used: it copies byte by byte and impo
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import fcntl
 import hashlib
@@ -143,5 +144,6 @@ class Engine:
 
 @cache
 def engine() -> Engine:
-    """The instance of this process."""
+    """The instance of this process, gone before the interpreter takes apart what its end needs."""
+    atexit.register(engine.cache_clear)
     return Engine()
