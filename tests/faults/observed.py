@@ -17,7 +17,7 @@ from flask.typing import ResponseReturnValue
 import main
 from pipeline.streams.background import PREFIX
 
-PATIENCE = 2.0
+PATIENCE = 10.0
 """Seconds that a thread may take to notice that its gpg is gone."""
 
 
