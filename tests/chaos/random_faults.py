@@ -109,7 +109,7 @@ class RandomFaults:
 
     def _gpg(self) -> None:
         action, after = self._chance.choice(GPG)
-        self._harness.gpg.order(self._chance.choice(("--encrypt", "--decrypt")), action, after)  # type: ignore[arg-type]
+        self._harness.gpg.order(self._chance.choice(("--sign", "--encrypt", "--decrypt")), action, after)  # type: ignore[arg-type]
 
     def _topic(self) -> None:
         self._harness.cloud.break_topics({"match": "Publish", "action": self._chance.choice(("error", "lose"))})

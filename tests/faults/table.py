@@ -69,7 +69,7 @@ def cells() -> Iterator[Cell]:
     yield from _plan()
     yield from _extract()
     yield from _archive("archive CSV", "csv", session=0)
-    yield from _gpg("encrypt", "--encrypt", "seal-failed")
+    yield from _gpg("encrypt", "--sign", "seal-failed")  # trials of keys encrypt too, and sign nothing
     yield from _gpg("reopen", "--decrypt", "opened-differs")
     yield from _archive("archive sealed", "csv\\.pgp", session=1)
     yield from _record("record sealed", 1)
