@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from localcloud.dbt import build
@@ -101,3 +102,25 @@ def test_customers_outside_the_program_never_enter_the_marts(runs: list[Run]) ->
 def test_a_movement_waits_for_an_account_that_is_loaded_late(runs: list[Run]) -> None:
     assert ["txnV" in {key[0] for key in run.state.marts["transactions"]} for run in runs] == [False, False, True, True]
     assert runs[2].state.marts["transactions"]["txnV",]["updated_at"] == at("16:00") - LAST_INSTANT
+
+
+def test_marts_of_an_earlier_version_become_change_logs_and_nothing_is_sent_again(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    """They held one row a record, and may come without any of the tables that are beside them now."""
+    warehouse = runs[1].copy(tmp_path)
+    with duckdb.connect(warehouse.path) as connection:
+        for name in KEYS:
+            keys = ", ".join(KEYS[name])
+            connection.execute(
+                f"CREATE OR REPLACE TABLE amazon_pspp.{name} AS SELECT * FROM amazon_pspp.{name} "
+                f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY updated_at DESC) = 1"
+            )
+        connection.execute("ALTER TABLE amazon_pspp.identity ALTER COLUMN family_name SET NOT NULL")
+        connection.execute("DROP SCHEMA amazon_pspp_staging CASCADE")
+    build(warehouse, at("15:02"))
+    assert state(warehouse) == runs[1].state
+    for rows in story.raw(2):
+        warehouse.load(rows)
+    build(warehouse, at("16:02"))
+    assert state(warehouse) == runs[2].state
