@@ -20,7 +20,7 @@ from tests.dbt.generated import KINDS, Story, hour
 from tests.dbt.state import KEYS, Mart, answer, key, log, shared, state
 
 STORIES = range(int(os.environ.get("PSPP_DBT_STORIES", "2")))
-HOURS = int(os.environ.get("PSPP_DBT_HOURS", "8"))
+HOURS = int(os.environ.get("PSPP_DBT_HOURS", "6"))
 EVENTS = 60
 NO_LIMIT = {"departure_limit": {"rows": 0, "share": 1}}
 
