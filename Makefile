@@ -6,10 +6,10 @@ READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
 WORKERS ?= 2
 FAR = $(if $(DISTANCE),--distance)
-APART = tests/faults tests/chaos tests/deployed
+APART = tests/faults tests/chaos tests/deployed tests/terraform
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test test-faults test-deployed test-runtime check docs smoke bench chaos clean
+.PHONY: help setup packages demo up test test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -40,11 +40,14 @@ demo: setup ## hours of changes, from the warehouse to the partner, and the proo
 up: setup ## the local cloud, kept running for experiments by hand
 	$(RUN) -m localcloud.demo --stay $(FAR)
 
-test: setup ## the tests of every module, of the chain, of operation, dbt and Terraform
+test: setup ## the tests of every module, of the chain, of operation and dbt
 	$(RUN) -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(PYTEST)
 
 test-faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
 	$(RUN) -m pytest tests/faults tests/chaos $(PYTEST)
+
+test-terraform: setup ## the deployment as Terraform would make it, where terraform and its checker are installed
+	$(RUN) -m pytest tests/terraform $(PYTEST)
 
 test-deployed: setup ## the deployed source, with its requirements alone
 	$(RUN) -m pytest tests/deployed $(PYTEST)

@@ -19,7 +19,7 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 TESTS: Final = Path(__file__).parent
-EXPENSIVE: Final = ("dbt", "terraform")
+EXPENSIVE: Final = ("dbt",)
 """Directories whose fixtures take a minute. One worker of pytest-xdist runs all of such a directory, from the start."""
 
 
