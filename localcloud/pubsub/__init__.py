@@ -1,4 +1,4 @@
-"""Pub/Sub on one machine, over gRPC, with push as Eventarc does it.
+"""Pub/Sub on one machine, over gRPC, with push as a subscription of one's own does it.
 
 Started with `python -m localcloud.pubsub`. What it keeps of the real service: topics, subscriptions, at-least-once
 delivery, pull, streaming pull, push, ack deadlines, backoff, dead letters, ordering keys and
