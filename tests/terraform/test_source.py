@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from .offline import ROOT, Deployment
+from .offline import Deployment
 
 
 def _object(deployment: Deployment) -> str:
@@ -19,15 +19,16 @@ def _object(deployment: Deployment) -> str:
 
 
 def test_the_archive_holds_the_function_and_nothing_else(example: Deployment) -> None:
+    source = example.work / "copy"
     expected = {"main.py", "requirements.txt"} | {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "pipeline").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        path.relative_to(source).as_posix()
+        for path in (source / "pipeline").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
     (built,) = example.archives()
     with zipfile.ZipFile(built) as archive:
         assert set(archive.namelist()) == expected
-        assert all(archive.read(name) == (ROOT / name).read_bytes() for name in expected)
+        assert all(archive.read(name) == (source / name).read_bytes() for name in expected)
 
 
 def test_unpacked_alone_it_is_a_function_named_handle(example: Deployment, tmp_path: Path) -> None:
