@@ -151,7 +151,7 @@ def _read_archive() -> Iterator[Cell]:
 
 
 def _partner() -> Iterator[Cell]:
-    gone, late = ("partner-unavailable",), ("out-of-time",)
+    gone, late = ("partner-unavailable", "partner-refused"), ("out-of-time",)
     silent = (*gone, *late)
 
     def order(operation: OperationName, action: Action, after: int = 0, times: int = 1) -> Break:
