@@ -53,7 +53,7 @@ class _About:
 
 
 def collect(run: Run) -> list[Returned]:
-    """Fetch every file that was not fetched before; what was found of each. Nothing where no returns server is set.
+    """Fetch every file that was not fetched before; what became of each. Nothing where no returns server is set.
 
     A file is archived and reported before it is recorded, and recorded before it is deleted at the partner (where the
     settings ask for that at all). Where our keys cannot be had, encrypted files wait and plain ones do not; the error
@@ -66,7 +66,7 @@ def collect(run: Run) -> list[Returned]:
             return []
         collector = _Collector(server, run, ending)
         collector.collect()
-        files = collector.found
+        files = collector.results
         figures.add(files=len(files), errors=sum(file.error for file in files), problems=_problems(files))
         if collector.keys_missing is not None:
             raise collector.keys_missing
@@ -78,10 +78,10 @@ def _problems(files: list[Returned]) -> int:
 
 
 class _Collector:
-    """One run over one returns server; `found` grows as files are dealt with."""
+    """One run over one returns server; `results` grows as files are dealt with."""
 
     def __init__(self, server: Server, run: Run, ending: ExitStack) -> None:
-        self.found: list[Returned] = []
+        self.results: list[Returned] = []
         self.keys_missing: KeyUnusable | CredentialsUnavailable | None = None
         self._server = server
         self._run = run
@@ -178,7 +178,7 @@ class _Collector:
         )
         self._recorded.add(record)
         if not incomplete:
-            self.found.append(record)
+            self.results.append(record)
 
     def _opened(self, raw: bytearray) -> Content:
         """The content of a message to us; a plain file has none."""
