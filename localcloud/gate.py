@@ -19,7 +19,10 @@ PIECE: Final = 1 << 16
 
 
 class Gate:
-    """A port on loopback that leads to `target`, host:port; open until it is closed."""
+    """A port on loopback that leads to `target`, host:port; open until it is closed.
+
+    `rate` is how many bytes a second each connection carries to the service; None: as many as come.
+    """
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
@@ -31,6 +34,7 @@ class Gate:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self.refused = 0
+        self.rate: float | None = None
         self.port: int = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -80,7 +84,17 @@ class Gate:
                 client.close()
                 continue
             self._keep(client, service)
-            threading.Thread(target=_carry_both, args=(client, service), daemon=True).start()
+            threading.Thread(target=self._carry_both, args=(client, service), daemon=True).start()
+
+    def _carry_both(self, client: socket.socket, service: socket.socket) -> None:
+        for one in (client, service):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=_carry, args=(service, client), daemon=True)
+        back.start()
+        _carry(client, service, self.rate)
+        back.join()
+        client.close()
+        service.close()
 
     def _keep(self, *sockets: socket.socket) -> None:
         with self._lock:
@@ -97,21 +111,12 @@ def gate(target: str) -> Iterator[Gate]:
         made.end()
 
 
-def _carry_both(client: socket.socket, service: socket.socket) -> None:
-    for one in (client, service):
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    back = threading.Thread(target=_carry, args=(service, client), daemon=True)
-    back.start()
-    _carry(client, service)
-    back.join()
-    client.close()
-    service.close()
-
-
-def _carry(source: socket.socket, sink: socket.socket) -> None:
+def _carry(source: socket.socket, sink: socket.socket, rate: float | None = None) -> None:
     with suppress(OSError):
         while piece := source.recv(PIECE):
             sink.sendall(piece)
+            if rate is not None:
+                time.sleep(len(piece) / rate)
         sink.shutdown(socket.SHUT_WR)
         return
     for one in (source, sink):

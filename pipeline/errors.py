@@ -188,6 +188,17 @@ class UploadDiffers(PipelineError):
     code = "upload-differs"
 
 
+class UploadTooSlow(PipelineError):
+    """The partner takes a file so slowly that no invocation can finish its upload."""
+
+    code = "upload-too-slow"
+    retryable = False
+    next_step = (
+        "The file is not at the partner. Lower MAX_PART_BYTES to a half of what an invocation can send, or set "
+        'PGP_COMPRESSION, deploy, and publish the window with "revise": true; or ask the partner for more speed.'
+    )
+
+
 class TopicUnavailable(PipelineError):
     """Pub/Sub did not confirm a message that had to be published."""
 

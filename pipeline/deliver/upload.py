@@ -13,7 +13,8 @@ from typing import Final
 from pipeline.budget import Budget
 from pipeline.clients import sftp
 from pipeline.clients.connection import CLEANUP_SECONDS
-from pipeline.errors import ArchiveDamaged, PipelineError
+from pipeline.deliver.pace import Pace
+from pipeline.errors import ArchiveDamaged, OutOfTime, PipelineError
 from pipeline.records.folder import Folder
 from pipeline.records.schema import Delivered, Sealed, Sending
 from pipeline.run import Run
@@ -26,7 +27,7 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
     """Upload one sealed part, confirm it, and record it; False where that was done before and is not asked for again.
 
     Raises ArchiveDamaged before anything is sent, PartnerUntrusted, PartnerRefused, PartnerUnavailable,
-    UploadDiffers, ArchiveUnavailable, OutOfTime.
+    UploadDiffers, UploadTooSlow, ArchiveUnavailable, OutOfTime.
     """
     if _is_settled(folder, sealed.part, cause=cause, resend=resend):
         return False
@@ -37,15 +38,19 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
         server = run.partner()
         intent = Sending(part=sealed.part, attempt=run.attempt)
         folder.announce(intent)
+        pace = Pace(sealed.sealed.size, sealed.piece_size)
         with closing(checked) as pieces:
-            placed = sftp.put(
-                pieces,
-                server,
-                sealed.file_name,
-                attempt=run.attempt,
-                rename=settings.sftp_publish == "rename",
-                is_alone=partial(_is_alone, folder, sealed.part, run),
-            )
+            try:
+                placed = sftp.put(
+                    pace.watching(pieces),
+                    server,
+                    sealed.file_name,
+                    attempt=run.attempt,
+                    rename=settings.sftp_publish == "rename",
+                    is_alone=partial(_is_alone, folder, sealed.part, run),
+                )
+            except OutOfTime as error:
+                raise pace.judged(error, run.budget.seconds, _failed(folder, sealed.part) + 1) from None
         late = (run.now() - folder.delivery.slot.window.end).total_seconds()
         figures.add(
             rows=sealed.rows,
@@ -71,6 +76,11 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
         )
         folder.add_delivered(record)
     return True
+
+
+def _failed(folder: Folder, part: int) -> int:
+    """How many attempts at uploading the part were announced and did not succeed."""
+    return len(set(folder.attempts(part)) - {delivered.attempt for delivered in folder.deliveries(part)})
 
 
 def _is_settled(folder: Folder, part: int, *, cause: str, resend: bool) -> bool:

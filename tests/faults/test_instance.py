@@ -72,3 +72,25 @@ def test_an_instance_that_is_frozen_and_goes_on_later_does_no_harm(harness: Faul
     assert push(other.url, pushed).acknowledges
     assert proof.delivered(harness, slot).read_bytes() == file
     nothing_left(harness, slot)
+
+
+def test_a_partner_who_is_too_slow_for_a_part_is_named_after_three_attempts(harness: FaultHarness) -> None:
+    slot = harness.slot(MANY)
+    pushed = asking_for(slot.window, DATASET)
+    environment = harness.deployment.environment()
+    with gate(f"{environment['SFTP_HOST']}:{environment['SFTP_PORT']}") as partner:
+        partner.rate = 800_000
+        function = harness.function("direct", BUDGET, "slow", 1, SFTP_PORT=str(partner.port))
+        for _ in range(4):  # the first may be over while it seals
+            harness.look()
+            if push(function.url, pushed).acknowledges:
+                break
+            failures = [event for event in harness.events() if event["event"] == "run.failed"]
+            assert [event["code"] for event in failures] == ["out-of-time"]
+        else:
+            pytest.fail("it is tried for ever")
+        (rejected,) = [event for event in harness.events() if event["event"] == "message.rejected"]
+        assert rejected["code"] == "upload-too-slow"
+        assert "MAX_PART_BYTES" in rejected["message"]
+        function.kill()
+    harness.deployment.rejected()
