@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from pydantic_core import to_jsonable_python
 
 from pipeline import log
+from pipeline.budget import Budget
 from pipeline.certify import publication
 from pipeline.certify.certification import Report, by_day, certify
 from pipeline.collect import collect
@@ -20,6 +22,7 @@ from pipeline.errors import (
     PartnerUntrusted,
     PipelineError,
     RecordDamaged,
+    UploadTooSlow,
 )
 from pipeline.keys import look_at_keys
 from pipeline.messages import Request, printable, write
@@ -32,11 +35,15 @@ MOST_DATA: Final = 1_000_000
 
 MOST_REASON: Final = 2_000
 
+REJECTION_SECONDS: Final = 20.0
+"""Time to reject a message, beyond the budget: within what the platform's limit leaves over it."""
+
 _ALARMS: Final = {
     ArchiveDamaged: "archive.damaged",
     RecordDamaged: "archive.damaged",
     PartnerUntrusted: "partner.untrusted",
     KeyUnusable: "key.unusable",
+    UploadTooSlow: "upload.too_slow",
 }
 
 
@@ -115,5 +122,6 @@ def reject(data: str, message_id: str, error: PipelineError, run: Run) -> None:
         "reason": reason,
     }
     attributes = {"code": error.code, "message_id": shown}
-    run.topics.publish(run.settings.rejected_topic, [json.dumps(content).encode()], attributes)
+    last = replace(run, budget=Budget.of(REJECTION_SECONDS))  # the error may be that an upload used up all time
+    last.topics.publish(run.settings.rejected_topic, [json.dumps(content).encode()], attributes)
     log.emit("message.rejected", reason, code=error.code)

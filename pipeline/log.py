@@ -66,6 +66,9 @@ EVENTS: Final[Mapping[str, Event]] = {
     "rows.refused": Event("ERROR", "Rows break the contract; the delivery is refused and nothing sent.", alert=True),
     "archive.damaged": Event("CRITICAL", "An archived object or a record is not what was written.", alert=True),
     "partner.unavailable": Event("WARNING", "The partner could not be asked what it holds; the last answer stands."),
+    "upload.too_slow": Event(
+        "ERROR", "The partner takes a file too slowly for any invocation; it is given up.", alert=True
+    ),
     "partner.untrusted": Event("CRITICAL", "The partner's server showed a host key that is not pinned.", alert=True),
     "delivery.empty": Event("INFO", "The window has no rows; recorded, nothing is sent."),
     "delivery.not_due": Event("INFO", "The window is outside the time for which the contract's files are sent."),

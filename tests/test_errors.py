@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import OutOfTime, PartnerRefused, PipelineError, during, kinds
 
-FINAL = {"message-rejected", "rows-refused", "archive-damaged", "record-damaged"}
+FINAL = {"upload-too-slow", "message-rejected", "rows-refused", "archive-damaged", "record-damaged"}
 
 
 def test_every_kind_has_a_code_of_its_own() -> None:

@@ -12,6 +12,7 @@ locals {
     "rows.refused"            = { severity = "ERROR", lasting = 0, what = "Rows break the contract; the delivery was refused and nothing was sent." }
     "archive.damaged"         = { severity = "CRITICAL", lasting = 0, what = "An archived object or a record is not what was written." }
     "partner.untrusted"       = { severity = "CRITICAL", lasting = 0, what = "The partner's server showed a host key that is not pinned; nothing was sent." }
+    "upload.too_slow"         = { severity = "ERROR", lasting = 0, what = "The partner takes a file too slowly for any invocation; it is given up." }
     "window.missing"          = { severity = "ERROR", lasting = 0, what = "A window has rows at the source and no delivery; it is republished." }
     "window.late_rows"        = { severity = "WARNING", lasting = 0, what = "Rows arrived after their window was delivered." }
     "window.rows_gone"        = { severity = "WARNING", lasting = 0, what = "Rows that were sent are in no window of the source any more." }
