@@ -116,6 +116,7 @@ def test_marts_of_an_earlier_version_become_change_logs_and_nothing_is_sent_agai
                 f"CREATE OR REPLACE TABLE amazon_pspp.{name} AS SELECT * FROM amazon_pspp.{name} "
                 f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY updated_at DESC) = 1"
             )
+        connection.execute("UPDATE amazon_pspp.identity SET family_name = 'kept' WHERE family_name IS NULL")
         connection.execute("ALTER TABLE amazon_pspp.identity ALTER COLUMN family_name SET NOT NULL")
         connection.execute("DROP SCHEMA amazon_pspp_staging CASCADE")
     build(warehouse, at("15:02"))
