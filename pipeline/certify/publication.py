@@ -50,6 +50,8 @@ def extend_ledger(run: Run) -> None:
 def write_page(run: Run) -> None:
     """Write the page under a name of this hour, once; the log names it. Raises ArchiveUnavailable, OutOfTime."""
     last = Window.last_full_hour_before(run.now())
+    if run.records.has_page(last.end):
+        return
     names = tuple(sorted(run.deployment.datasets))
     hours = grid(histories(names, Window(last.end - SHOWN, last.end), run), run.now())
     subject = Subject(run.settings.google_cloud_project, run.settings.sftp_host, names, run.deployment.promises)

@@ -98,9 +98,13 @@ class Records:
         """What is recorded of returned files, by one listing. Raises ArchiveUnavailable."""
         return returns_folder(self._bucket)
 
+    def has_page(self, hour: datetime) -> bool:
+        """Whether the page of all deliveries was made in an hour. Raises ArchiveUnavailable."""
+        return bool(self._bucket.names(_page_path(hour)))
+
     def add_page(self, hour: datetime, html: str) -> str | None:
-        """Keep the page of all deliveries that was made in an hour; its name, None where one was made before."""
-        path = f"{STATUS}/{hour:%Y/%m/%d/%H%M}.html"
+        """Keep the page of all deliveries that was made in an hour; its name, None where another was first."""
+        path = _page_path(hour)
         return path if self._bucket.create(path, html.encode(), "text/html; charset=utf-8") else None
 
     def answer(self, cause: str) -> Answer | None:
@@ -120,3 +124,7 @@ def _contract_path(dataset: str, version: str) -> str:
 
 def _answer_path(cause: str) -> str:
     return f"{ANSWERS}/{cause}.json"
+
+
+def _page_path(hour: datetime) -> str:
+    return f"{STATUS}/{hour:%Y/%m/%d/%H%M}.html"
