@@ -46,7 +46,7 @@ class Counted:
 DELIVERY: Final = Counted(class_a=14, class_b=8, secrets=5, scanned=2.0)
 """One delivery of one part."""
 
-CERTIFY: Final = Counted(class_a=13, class_b=17, secrets=5, scanned=2.0)
+CERTIFY: Final = Counted(class_a=18, class_b=17, secrets=5, scanned=2.0)
 """One certify of one dataset, with the ledger and the page, whatever its look-back."""
 
 CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=0.04)
