@@ -82,6 +82,7 @@ def test_every_kind_of_error_leads_to_an_exit_code_by_whether_it_may_pass_by_its
         "rows-refused",
         "archive-damaged",
         "record-damaged",
+        "upload-too-slow",
     }
     assert codes["partner-unavailable"] == 3
 

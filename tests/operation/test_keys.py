@@ -132,6 +132,7 @@ def test_a_rotated_partner_key_counts_from_the_next_run_and_old_deliveries_stay_
         operator.wait(lambda: len(operator.records(hour, "r1/delivered")) == 2)
         assert operator.file(hour).read_bytes() == before.read_bytes()
         operator.answer("republish", "--start", hour, "--dataset", "payments", "--revise", "--yes")
+        operator.wait(lambda: bool(operator.records(hour, "r2/delivered")))
         assert operator.becomes(hour, "certified")["files"] == [operator.file(hour, 2).name]
     ours = operator.deployment.cloud.signing_key
     with partner_home(theirs, ours) as home:
