@@ -146,11 +146,6 @@ class Folder:
         numbers = self._numbers("certificate")
         return self.names[f"certificate-{numbers[-1][0]}"] if numbers else None
 
-    @property
-    def has_certificate(self) -> bool:
-        """Whether certify has judged the delivery."""
-        return bool(self._numbers("certificate"))
-
     def certificate(self) -> Certificate | None:
         """The latest certificate; None where there is none."""
         numbers = self._numbers("certificate")
