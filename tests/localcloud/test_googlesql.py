@@ -250,3 +250,14 @@ def test_the_engine_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     before = engine.compiled().stat().st_mtime_ns
     subprocess.run([sys.executable, "-m", "localcloud.bigquery.googlesql"], check=True)
     assert engine.compiled().stat().st_mtime_ns == before
+
+
+def test_threads_that_start_together_share_one_engine() -> None:
+    program = (
+        "from concurrent.futures import ThreadPoolExecutor as Pool\n"
+        "from localcloud.bigquery.googlesql import engine\n"
+        "with Pool(4) as pool:\n"
+        "    print(len({id(one) for one in pool.map(lambda _: engine.engine(), range(4))}))\n"
+    )
+    started = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert started.stdout.strip() == "1"

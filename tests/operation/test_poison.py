@@ -241,7 +241,7 @@ def test_keys_that_have_expired_still_open_what_was_sent_to_them(returns: Return
 def test_a_message_to_us_that_is_damaged_does_not_make_our_key_unusable(returns: Returns, damage: int) -> None:
     sealed = bytearray(returns.sealed(b"all well", signer=None))
     sealed[damage] ^= 1
-    returns.put("damaged.pgp", bytes(sealed))
+    returns.put(f"damaged at {damage}.pgp", bytes(sealed))  # of one size and second: the name tells them apart
     (one,) = returns.collect()
     assert one["signature"] == "damaged"
     assert returns.collect() == []

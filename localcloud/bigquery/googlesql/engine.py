@@ -142,8 +142,17 @@ class Engine:
         return text.partition("Message: ")[2] or text
 
 
-@cache
+_first = threading.Lock()
+
+
 def engine() -> Engine:
-    """The instance of this process, gone before the interpreter takes apart what its end needs."""
-    atexit.register(engine.cache_clear)
+    """The instance of this process: one, since a catalog that one instance registered is unknown to another."""
+    with _first:
+        return _only()
+
+
+@cache
+def _only() -> Engine:
+    """Gone before the interpreter takes apart what its end needs."""
+    atexit.register(_only.cache_clear)
     return Engine()
