@@ -20,7 +20,7 @@ class PipelineError(Exception):
     """Something that the pipeline expected might happen, said in full sentences.
 
     `code` and `retryable` belong to the class and never change meaning; `stage` and `delivery` are added on the way
-    up by whoever knows them.
+    up by whoever knows them. `silent` names the service that gave no answer, where that is what happened.
     """
 
     code: ClassVar[str] = "pipeline"
@@ -32,6 +32,7 @@ class PipelineError(Exception):
         self.message = message
         self.stage: str | None = None
         self.delivery: str | None = None
+        self.silent: str | None = None
 
     def happened_in(self, stage: str, delivery: str | None = None) -> None:
         """Remember the stage and the delivery, unless a closer place was named already."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from pipeline.clients import connection, directory, queries
+from pipeline.clients import bigquery, connection, directory, pubsub, queries, secretmanager, storage
 from pipeline.clients.ssh import Server
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, PipelineError, TopicUnavailable
@@ -33,6 +33,14 @@ class Check:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    what: str
+    service: str
+    """Who is asked first; one that was silent once is not waited for again."""
+    call: Callable[[], str]
+
+
 class _Untried(Exception):
     """It cannot be tried without a trace; the text says what will try it."""
 
@@ -46,40 +54,50 @@ def verify(run: Run) -> list[Check]:
 
 
 def checks(run: Run) -> Iterator[Check]:
-    """Try everything, one after the other; a failure stops nothing. Raises OutOfTime only where all time is over."""
-    for what, attempt in _attempts(run):
+    """Try everything, one after the other; a failure stops nothing but what would ask the same silent service.
+
+    Raises OutOfTime only where all time is over.
+    """
+    silent: set[str] = set()
+    for attempt in _attempts(run):
+        if attempt.service in silent:
+            yield Check(attempt.what, "untried", f"{attempt.service} did not answer before.")
+            continue
         try:
-            yield Check(what, "ok", attempt())
+            yield Check(attempt.what, "ok", attempt.call())
         except _Untried as reason:
-            yield Check(what, "untried", str(reason))
+            yield Check(attempt.what, "untried", str(reason))
         except PipelineError as error:
-            yield Check(what, "failed", error.message)
+            silent.update(filter(None, [error.silent]))
+            yield Check(attempt.what, "failed", error.message)
 
 
-def _attempts(run: Run) -> Iterator[tuple[str, Callable[[], str]]]:
+def _attempts(run: Run) -> Iterator[_Attempt]:
     settings = run.settings
-    yield "gpg", _gpg
+    yield _Attempt("gpg", "gpg", _gpg)
     secrets = [settings.partner_key_secret, settings.sftp_key_secret, settings.sftp_host_keys_secret]
     if settings.pgp_sign:
         secrets += [settings.signing_key_secret, settings.signing_passphrase_secret]
     if settings.returns_host:
         secrets += [settings.returns_key_secret, settings.returns_host_keys_secret]
     for name in dict.fromkeys(filter(None, secrets)):
-        yield f"secret {name}", partial(_secret, name, run)
-    yield "PGP keys", partial(_keys, run)
+        yield _Attempt(f"secret {name}", secretmanager.SERVICE, partial(_secret, name, run))
+    yield _Attempt("PGP keys", secretmanager.SERVICE, partial(_keys, run))
     for dataset in run.deployment.datasets.values():
-        yield f"contract {dataset.name} {dataset.version}", partial(_contract, dataset, run)
-        yield f"table {settings.warehouse}.{dataset.table}", partial(_table, dataset, run)
-        yield f"types and filter of {dataset.series}", partial(_types, dataset, run)
-        yield f"watermark of {dataset.series}", partial(_watermark, dataset, run)
+        yield _Attempt(f"contract {dataset.name} {dataset.version}", storage.SERVICE, partial(_contract, dataset, run))
+        yield _Attempt(f"table {settings.warehouse}.{dataset.table}", bigquery.SERVICE, partial(_table, dataset, run))
+        yield _Attempt(f"types and filter of {dataset.series}", bigquery.SERVICE, partial(_types, dataset, run))
+        yield _Attempt(f"watermark of {dataset.series}", bigquery.SERVICE, partial(_watermark, dataset, run))
     for bucket in (settings.archive_bucket, settings.records_bucket):
-        yield f"bucket {bucket}", partial(_bucket, bucket, run)
+        yield _Attempt(f"bucket {bucket}", storage.SERVICE, partial(_bucket, bucket, run))
     for topic in (settings.topic, settings.rejected_topic):
-        yield f"topic {topic}", partial(_topic, topic, run)
-    yield f"partner's server {settings.sftp_host}", partial(_server, run.partner, run)
-    yield "uploading to the partner", _upload
+        yield _Attempt(f"topic {topic}", pubsub.SERVICE, partial(_topic, topic, run))
+    # The key to the partner's server is a secret.
+    yield _Attempt(f"partner's server {settings.sftp_host}", secretmanager.SERVICE, partial(_server, run.partner, run))
+    yield _Attempt("uploading to the partner", "partner", _upload)
     if settings.returns_host:
-        yield f"returns server {settings.returns_host}", partial(_server, run.returns, run)
+        server = f"returns server {settings.returns_host}"
+        yield _Attempt(server, secretmanager.SERVICE, partial(_server, run.returns, run))
 
 
 def _gpg() -> str:

@@ -31,12 +31,13 @@ from requests.adapters import HTTPAdapter
 from pipeline.budget import Budget
 from pipeline.clients import queries, refusals
 from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, plain
-from pipeline.clients.deadline import asking, bounded_session, silence
+from pipeline.clients.deadline import asking, bounded_session, unanswered
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
 from pipeline.window import Window
 
+SERVICE: Final = "BigQuery"
 CALL_SECONDS: Final = 120.0
 """Longest that one REST call may take; a query may take several."""
 
@@ -272,14 +273,14 @@ class Source:
         except (api.GoogleAPICallError, api.RetryError) as error:
             answer = error.cause if isinstance(error, api.RetryError) and error.cause else error
             if not isinstance(answer, api.GoogleAPICallError) or isinstance(answer, api.ServiceUnavailable):
-                raise SourceUnavailable(f"BigQuery {silence(error, self._budget)} for {purpose}.") from None
+                raise unanswered(SourceUnavailable, SERVICE, purpose, error, self._budget) from None
             reason = ((getattr(answer, "errors", None) or [{}])[0] or {}).get("reason", "")
             forbidden, wrong = isinstance(answer, api.Forbidden), isinstance(answer, api.BadRequest)
             raise SourceUnavailable(
                 refusals.sentence(answer, reason, forbidden=forbidden, wrong=wrong, purpose=purpose, table=table)
             ) from None
         except (grpc.RpcError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
-            raise SourceUnavailable(f"BigQuery {silence(error, self._budget)} for {purpose}.") from None
+            raise unanswered(SourceUnavailable, SERVICE, purpose, error, self._budget) from None
 
     def _cancel(self, job: bigquery.QueryJob) -> None:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
@@ -20,6 +20,9 @@ from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from pipeline.budget import Budget
+from pipeline.errors import PipelineError
+
+Kind = TypeVar("Kind", bound=PipelineError)
 
 GRPC_SECONDS: Final = 30.0
 """Longest time of one try of a small gRPC request."""
@@ -59,12 +62,13 @@ def asking(budget: Budget, most: float = GRPC_SECONDS) -> dict[str, Any]:
     return {"timeout": EachTry(budget, most), "retry": retry}
 
 
-def silence(error: Exception, budget: Budget) -> str:
-    """What is to be said of a service that was asked until there was no time, or no patience, to ask again."""
-    cause = getattr(error, "cause", None) or error
-    if isinstance(error, api.RetryError):
-        return f"did not answer for {min(budget.patience, budget.seconds):.0f} s ({type(cause).__name__})"
-    return f"did not answer ({type(cause).__name__})"
+def unanswered(kind: type[Kind], service: str, what: str, error: Exception, budget: Budget) -> Kind:
+    """The error about a service that was asked until there was no time, or no patience, to ask again."""
+    cause = type(getattr(error, "cause", None) or error).__name__
+    waited = f" for {min(budget.patience, budget.seconds):.0f} s" if isinstance(error, api.RetryError) else ""
+    made = kind(f"{service} did not answer{waited} ({cause}) for {what}.")
+    made.silent = service
+    return made
 
 
 class BoundedAdapter(BaseAdapter):

@@ -15,10 +15,11 @@ from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.pubsub_v1.types import BatchSettings
 
 from pipeline.budget import Budget
-from pipeline.clients.deadline import asking, silence
+from pipeline.clients.deadline import asking, unanswered
 from pipeline.errors import TopicUnavailable
 from pipeline.settings import Settings
 
+SERVICE: Final = "Pub/Sub"
 PUBLISH: Final = "pubsub.topics.publish"
 
 
@@ -60,7 +61,7 @@ class Topics:
                 "function's account must be a publisher of it."
             ) from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError, FutureTimeout) as error:
-            raise TopicUnavailable(f"Pub/Sub {silence(error, self._budget)} for {path}.") from None
+            raise unanswered(TopicUnavailable, SERVICE, path, error, self._budget) from None
         return len(confirmations)
 
     def may_publish(self, topic: str) -> bool | None:
@@ -77,7 +78,7 @@ class Topics:
         except api.NotFound:
             raise TopicUnavailable(f"There is no topic {path}; terraform apply makes it.") from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
-            raise TopicUnavailable(f"Pub/Sub {silence(error, self._budget)} for {path}.") from None
+            raise unanswered(TopicUnavailable, SERVICE, path, error, self._budget) from None
         return PUBLISH in answer.permissions
 
     def path(self, topic: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import google_crc32c
 import grpc
@@ -13,9 +14,11 @@ from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from pipeline.budget import Budget
-from pipeline.clients.deadline import asking, silence
+from pipeline.clients.deadline import asking, unanswered
 from pipeline.errors import CredentialsUnavailable, CredentialsUnreachable
 from pipeline.settings import Settings
+
+SERVICE: Final = "Secret Manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Credentials:
                 f"Access to {path} is denied; the function's account needs secretAccessor on it."
             ) from None
         except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, grpc.RpcError) as error:
-            raise CredentialsUnreachable(f"Secret Manager {silence(error, self._budget)} for {path}.") from None
+            raise unanswered(CredentialsUnreachable, SERVICE, path, error, self._budget) from None
         value = bytes(answer.payload.data)
         if answer.payload.data_crc32c != int.from_bytes(google_crc32c.Checksum(value).digest(), "big"):
             raise CredentialsUnreachable(f"{path} arrived damaged: its checksum differs.")

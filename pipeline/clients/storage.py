@@ -24,7 +24,7 @@ from requests import exceptions as http
 from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
-from pipeline.clients.deadline import bounded_session, silence
+from pipeline.clients.deadline import bounded_session, unanswered
 from pipeline.clients.objects import TAKEN, Copy
 from pipeline.clients.objects import StoredObject as StoredObject
 from pipeline.clients.resumable import CHUNK, ResumableUpload
@@ -34,6 +34,7 @@ from pipeline.streams import background
 
 Client = storage.Client
 
+SERVICE: Final = "Cloud Storage"
 PIECE: Final = CHUNK
 """Bytes that are uploaded, or read, at a time."""
 
@@ -255,7 +256,7 @@ class Bucket:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArchiveUnavailable(f"Cloud Storage's answer for {place} is none: {type(error).__name__}.") from None
         except (api.RetryError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
-            raise ArchiveUnavailable(f"Cloud Storage {silence(error, self._budget)} for {place}.") from None
+            raise unanswered(ArchiveUnavailable, SERVICE, place, error, self._budget) from None
 
     def _bucket_exists(self, error: api.NotFound) -> None:
         if "bucket" in str(error).lower() and "object" not in str(error).lower():

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli import session
 from tests.operation.operator import Operator
 
 
 def _failed(operator: Operator, **settings: str) -> dict[str, str]:
-    answer: list[dict[str, Any]] = operator.answer("verify-setup", code=1, **settings)
-    return {check["what"]: check["detail"] for check in answer if check["state"] == "failed"}
+    return _details(operator.answer("verify-setup", code=1, **settings), "failed")
+
+
+def _details(answer: list[dict[str, Any]], state: str) -> dict[str, str]:
+    return {check["what"]: check["detail"] for check in answer if check["state"] == state}
 
 
 def _traces(operator: Operator) -> list[object]:
@@ -20,6 +24,13 @@ def _traces(operator: Operator) -> list[object]:
         blob.name for bucket in ("archive", "records") for blob in operator.deployment.cloud.storage.list_blobs(bucket)
     ]
     return [*objects, *operator.deployment.received(), len(operator.deployment.rejected())]
+
+
+@pytest.fixture(scope="module")
+def sound(operator: Operator) -> list[dict[str, Any]]:
+    """The answer about a deployment in which nothing is wrong."""
+    answer: list[dict[str, Any]] = operator.answer("verify-setup")
+    return answer
 
 
 def test_a_sound_deployment_passes_and_nothing_is_left_behind(operator: Operator) -> None:
@@ -45,15 +56,36 @@ def test_a_sound_deployment_passes_and_nothing_is_left_behind(operator: Operator
         ("SFTP_USER", "stranger", "partner's server 127.0.0.1", "does not accept our key"),
         ("SFTP_DIRECTORY", "absent", "partner's server 127.0.0.1", "SFTPNoSuchFile"),
         ("SFTP_PORT", "1", "partner's server 127.0.0.1", "The connection to amazon@127.0.0.1:1 failed"),
-        ("PUBSUB_EMULATOR_HOST", "127.0.0.1:1", "topic amazon-pspp", "Pub/Sub did not answer"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_to_do_and_stops_no_other_check(
-    operator: Operator, setting: str, value: str, what: str, advice: str
+    operator: Operator, sound: list[dict[str, Any]], setting: str, value: str, what: str, advice: str
 ) -> None:
-    failed = _failed(operator, **{setting: value})
-    assert advice in failed[what]
-    assert len(operator.answer("verify-setup")) == len(operator.answer("verify-setup", code=1, **{setting: value}))
+    answer = operator.answer("verify-setup", code=1, **{setting: value})
+    assert advice in _details(answer, "failed")[what]
+    assert len(answer) == len(sound)
+
+
+@pytest.mark.parametrize(
+    ("setting", "service", "first", "later"),
+    [
+        ("PUBSUB_EMULATOR_HOST", "Pub/Sub", "topic amazon-pspp", 1),
+        ("BIGQUERY_EMULATOR_HOST", "BigQuery", "table local-psp.amazon_pspp.identity", 8),
+        ("STORAGE_EMULATOR_HOST", "Cloud Storage", "contract identity 1.0.0", 4),
+        ("SECRET_MANAGER_EMULATOR_HOST", "Secret Manager", "secret pgp-partner-key", 6),
+    ],
+)
+def test_a_service_that_does_not_answer_is_waited_for_once_and_fails_no_other_check(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, setting: str, service: str, first: str, later: int
+) -> None:
+    monkeypatch.setattr(session, "PATIENCE", 1.0)
+    nowhere = f"{'http://' if setting.startswith(('BIGQUERY', 'STORAGE')) else ''}127.0.0.1:1"
+    answer = operator.answer("verify-setup", code=1, **{setting: nowhere})
+    failed = _details(answer, "failed")
+    assert list(failed) == [first]
+    assert f"{service} did not answer" in failed[first]
+    untried = list(_details(answer, "untried").values())
+    assert untried.count(f"{service} did not answer before.") == later
 
 
 def test_a_table_that_lacks_a_column_of_its_contract_fails(operator: Operator, tmp_path: Path) -> None:
