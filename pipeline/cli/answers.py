@@ -13,8 +13,9 @@ from pipeline.cli.session import Session
 PATIENCE: Final = 600
 """Seconds that a command waits by default: a run of the function, and the start of a container."""
 
-PAUSE: Final = 1.0
-"""Seconds between two looks for the answer."""
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 1.0
+"""Seconds between two looks for the answer: short ones at first, each longer than the last."""
 
 READING: Final = ("google_cloud_project", "records_bucket")
 ASKING: Final = (*READING, "topic")
@@ -55,10 +56,12 @@ def ask(session: Session, content: bytes, result: type[R], wait: int) -> R:
     session.announce(f"asking the function by {run.settings.topic}")
     run.topics.publish(run.settings.topic, [content])
     end = time.monotonic() + wait
+    pause = FIRST_PAUSE
     while (answer := session.run().records.answer(session.id)) is None:
         if time.monotonic() > end:
             raise AnswerMissing(f"The function has not answered {session.id} within {wait} s.")
-        time.sleep(PAUSE)
+        time.sleep(pause)
+        pause = min(1.5 * pause, LONGEST_PAUSE)
     if answer.failure is not None:
         known = {kind.code: kind for kind in kinds()}
         raise known.get(answer.failure.code, PipelineError)(answer.failure.message)
