@@ -103,7 +103,7 @@ class Copy:
             with self._bucket.mapped(self.name):
                 upload = upload or self._begun()
                 if upload is not None:
-                    upload.add(b"".join(block))
+                    upload.add(block)
         with self._bucket.mapped(self.name):
             try:
                 if upload is not None:

@@ -9,7 +9,9 @@ finished by the garbage collector where it was broken off.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry
@@ -29,6 +31,53 @@ _UNFINISHED: Final = 308
 _SESSION_GONE: Final = (404, 410)
 
 
+class Content:
+    """Bytes that lie in several places, as the body of a request: of a length that is known, and copied nowhere."""
+
+    def __init__(self, parts: tuple[memoryview, ...] = ()) -> None:
+        self._parts = parts
+        self._size = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[memoryview]:
+        return iter(self._parts)
+
+
+class _Waiting:
+    """Bytes that are to be uploaded, as they came."""
+
+    def __init__(self) -> None:
+        self._parts: deque[memoryview] = deque()
+        self.size = 0
+
+    def add(self, parts: Iterable[bytes]) -> None:
+        """Put more behind what waits."""
+        for part in filter(None, parts):
+            self._parts.append(memoryview(part))
+            self.size += len(part)
+
+    def first(self, count: int) -> Content:
+        """So many bytes from the front, which stay."""
+        found: list[memoryview] = []
+        for part in self._parts:
+            if not count:
+                break
+            found.append(part[:count])
+            count -= len(found[-1])
+        return Content(tuple(found))
+
+    def drop(self, count: int) -> None:
+        """Forget so many bytes from the front."""
+        self.size -= count
+        while count:
+            part = self._parts.popleft()
+            if len(part) > count:
+                self._parts.appendleft(part[count:])
+            count -= min(count, len(part))
+
+
 class ResumableUpload:
     """The upload of one session; `add` what there is, then `finish`. Raises api_core's errors, OutOfTime.
 
@@ -41,19 +90,19 @@ class ResumableUpload:
         self._budget = budget
         self._retry = retry
         self._kept = 0
-        self._waiting = bytearray()
+        self._waiting = _Waiting()
         self._done = False
 
-    def add(self, content: bytes) -> None:
+    def add(self, parts: Iterable[bytes]) -> None:
         """Upload as many whole chunks as there are now; the rest waits for more."""
-        self._waiting += content
-        while len(self._waiting) >= CHUNK:
+        self._waiting.add(parts)
+        while self._waiting.size >= CHUNK:
             self._send(CHUNK, None)
 
     def finish(self) -> None:
         """Upload what is left, as the end of the object."""
         while not self._done:
-            self._send(len(self._waiting), self._kept + len(self._waiting))
+            self._send(self._waiting.size, self._kept + self._waiting.size)
 
     def _send(self, count: int, total: int | None) -> None:
         """Send so many of the waiting bytes once, and as often as there is no answer; what was kept waits no more."""
@@ -62,19 +111,20 @@ class ResumableUpload:
         def once() -> None:
             nonlocal again
             if again:
-                self._put(b"", f"bytes */{_text(total)}")
+                self._put(Content(), f"bytes */{_text(total)}")
             again = True
             if self._done or (total is None and self._kept == end):
                 return
-            content = bytes(self._waiting[: end - self._kept])
+            content = self._waiting.first(end - self._kept)
             place = f"{self._kept}-{end - 1}" if content else "*"
             self._put(content, f"bytes {place}/{_text(total)}")
 
         self._retry.with_timeout(self._budget.waiting())(once)()
 
-    def _put(self, content: bytes, place: str) -> None:
+    def _put(self, content: Content, place: str) -> None:
         headers = {"Content-Range": place}
-        answer = self._session.put(self._url, content, headers=headers, timeout=self._budget.left(CALL_SECONDS))
+        body: Any = content or b""  # an empty body that is no bytes would be sent in pieces without a length
+        answer = self._session.put(self._url, body, headers=headers, timeout=self._budget.left(CALL_SECONDS))
         if answer.status_code == _UNFINISHED:
             self._keep(answer)
         elif answer.status_code in _SESSION_GONE:
@@ -90,9 +140,9 @@ class ResumableUpload:
         """Forget the bytes that the answer says are kept. Raises ServiceUnavailable where it is no answer to us."""
         kept_range = _RANGE.fullmatch(answer.headers.get("Range", ""))
         kept = int(kept_range[1]) + 1 if kept_range else 0
-        if not self._kept <= kept <= self._kept + len(self._waiting):
+        if not self._kept <= kept <= self._kept + self._waiting.size:
             raise api.BadRequest(f"{self._kept} bytes were kept before; now the session says {kept}")
-        del self._waiting[: kept - self._kept]
+        self._waiting.drop(kept - self._kept)
         self._kept = kept
 
 
