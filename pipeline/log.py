@@ -64,6 +64,10 @@ EVENTS: Final[Mapping[str, Event]] = {
     "message.rejected": Event("ERROR", "A message that can never succeed went to the rejected topic.", alert=True),
     "source.late": Event("WARNING", "The warehouse has not finished the window; it is tried again.", alert=True),
     "rows.refused": Event("ERROR", "Rows break the contract; the delivery is refused and nothing sent.", alert=True),
+    "rows.waiting": Event(
+        "WARNING", "Rows break the contract before they are published; they wait, the rest is sent.", alert=True
+    ),
+    "rows.uncounted": Event("WARNING", "Rows in quarantine could not be counted; certificates do not name them."),
     "archive.damaged": Event("CRITICAL", "An archived object or a record is not what was written.", alert=True),
     "partner.unavailable": Event("WARNING", "The partner could not be asked what it holds; the last answer stands."),
     "upload.too_slow": Event(

@@ -85,15 +85,19 @@
   {%- set days = none if whole else found(
       "select recorded_on from " ~ current ~ " where is_compared union distinct select known_day from " ~ current ~ " where is_compared"
   ) -%}
-  with judged as (
+  with current_rows as (
+    select * from {{ current }}
+  ),
+
+  judged as (
     select
-      judging.*,
-      {{ digest(dataset, 'judging', shared_columns(dataset, shared_only=true)) }} as row_digest,
+      current_rows.*,
+      {{ digest(dataset, 'current_rows', shared_columns(dataset, shared_only=true)) }} as row_digest,
       coalesce(
-        {{ broken_rule(dataset, 'judging') }},
+        {{ broken_rule(dataset, 'current_rows') }},
         case when count(*) over (partition by {{ key | join(', ') }}) > 1 then 'key: more than one row' end
       ) as rule
-    from {{ current }} as judging
+    from current_rows
   ),
 
   published as (
@@ -135,13 +139,17 @@
 {# The rows that a mart gains: the changes that keep the contract, in the hour that this run completes. #}
 {% macro publish(dataset) %}
   {%- set config = mart(dataset).config.meta if execute else {} %}
+  with changes as (
+    select * from {{ ref('int_' ~ dataset ~ '__changes') }}
+  )
+
   select
     {%- for name in (shared_columns(dataset) if execute else []) %}
     changes.{{ name }},
     {%- endfor %}
     changes.is_shared as {{ config.filter_column }},
     {{ change_time([dataset]) }} as {{ config.change_column }}
-  from {{ ref('int_' ~ dataset ~ '__changes') }} as changes
+  from changes
   where changes.broken is null and {{ not_overtaken([dataset]) }}
 {% endmacro %}
 

@@ -232,9 +232,13 @@
   {%- set typed = [] -%}
   {%- for name in columns -%}{%- do typed.append((name, 'string')) -%}{%- endfor -%}
   {%- set limit = timestamp_literal(complete_until(datasets)) -%}
-  with present as (
+  with looked_up as (
+    select * from {{ current }}
+  ),
+
+  present as (
     select looked_up.{{ key }}, {{ bucket('looked_up.' ~ key) }} as account_bucket, {{ digest_of('looked_up', typed) }} as row_digest
-    from {{ current }} as looked_up
+    from looked_up
   ),
 
   before as (
@@ -282,14 +286,22 @@
 {# The records that break the contract now, with the first rule that each breaks: a complete set in every hour. #}
 {% macro quarantine(dataset, record) %}
   {%- set key = mart(dataset).config.meta.key[0] if execute else '' %}
+  with current_rows as (
+    select * from {{ ref('int_' ~ dataset ~ '__current') }}
+  ),
+
+  changes as (
+    select * from {{ ref('int_' ~ dataset ~ '__changes') }}
+  )
+
   select
     {%- for name in model.columns if name not in ('broken', 'updated_at') %}
     current_rows.{{ name }},
     {%- endfor %}
     changes.broken,
     {{ change_time([dataset]) }} as updated_at
-  from {{ ref('int_' ~ dataset ~ '__current') }} as current_rows
-  inner join {{ ref('int_' ~ dataset ~ '__changes') }} as changes on changes.{{ key }} = current_rows.{{ key }}
+  from current_rows
+  inner join changes on changes.{{ key }} = current_rows.{{ key }}
   where changes.broken is not null and {{ not_overtaken([dataset]) }}
 {% endmacro %}
 

@@ -3,7 +3,7 @@
 {%- set since = timestamp_literal(run_clock() - modules.datetime.timedelta(hours=var('reread_hours'))) %}
 {%- for system, table in [
     ('salesforce', 'account'), ('salesforce', 'account_contact'), ('salesforce', 'contact'), ('salesforce', 'id_doc'),
-    ('fenx_Kafka_Synchronized', 'entity'),
+    ('fenx', 'entity'),
     ('ledger', 'virtual_accounts'), ('ledger', 'beneficiaries'), ('ledger', 'payments'), ('ledger', 'transactions'),
 ] %}
 select '{{ system }}.{{ table }}' as raw_table, count(*) as row_count, min(_loaded_at) as first_loaded_at

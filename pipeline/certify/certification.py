@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 from pipeline import log
@@ -22,10 +23,10 @@ from pipeline.certify.partner import Shown, ask, sweep
 from pipeline.certify.recount import NOTHING, is_deep, recount, runs_of
 from pipeline.certify.repair import needs_repair, repair
 from pipeline.certify.verdict import judge
-from pipeline.clients.counts import HourCount, HourTotals, Readiness
+from pipeline.clients.counts import HourCount, HourTotals, Readiness, Waiting
 from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
-from pipeline.errors import OutOfTime, PipelineError, during
+from pipeline.errors import OutOfTime, PipelineError, SourceUnavailable, during
 from pipeline.messages import Request
 from pipeline.records.schema import Certificate, Failure, PartnerAnswer
 from pipeline.run import Run
@@ -93,6 +94,7 @@ class _Source:
     """What one look at the warehouse and the archive showed of one dataset, and its records."""
 
     ready: Readiness
+    waiting: Waiting | None
     totals: Mapping[datetime, HourTotals]
     archive: Mapping[str, StoredObject]
     recorded: list[Recorded]
@@ -127,11 +129,10 @@ def certify(request: Request, run: Run) -> Certification:
     window = request.window or look_back(run)
     trouble = _Trouble()
     with run.stage("certify", window=str(window)) as figures:
-        sources = {
-            name: source
-            for name in request.datasets
-            if (source := trouble.caught(lambda name: _looked_at(name, window, run, trouble), name, name)) is not None
-        }
+        waiting = _waiting(request, run)
+        look = partial(_looked_at, waiting=waiting, window=window, run=run, trouble=trouble)
+        found_of = {name: trouble.caught(look, name, name) for name in request.datasets}
+        sources = {name: source for name, source in found_of.items() if source is not None}
         files = [name for source in sources.values() for recorded in source.recorded for name in recorded.files]
         shown = ask(files, run) if files else Shown("listed")
         found = [
@@ -177,7 +178,20 @@ def look_back(run: Run) -> Window:
     return Window(end - timedelta(hours=run.settings.look_back_hours), end)
 
 
-def _looked_at(name: str, window: Window, run: Run, trouble: _Trouble) -> _Source:
+def _waiting(request: Request, run: Run) -> dict[str, Waiting]:
+    """The rows in quarantine, which the log tells of; nothing where they cannot be counted. Raises OutOfTime."""
+    try:
+        found = run.source.waiting()
+    except SourceUnavailable as error:
+        log.emit("rows.uncounted", error.message, code=error.code)
+        return {}
+    for name, one in found.items():
+        if one.rows and name in request.datasets:
+            run.alarm("rows.waiting", f"{one}.", dataset=name, rows=one.rows)
+    return found
+
+
+def _looked_at(name: str, waiting: Mapping[str, Waiting], window: Window, run: Run, trouble: _Trouble) -> _Source:
     """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on.
 
     The records come first: what is delivered after they were read is not looked for at the partner."""
@@ -201,7 +215,7 @@ def _looked_at(name: str, window: Window, run: Run, trouble: _Trouble) -> _Sourc
         for one in recorded
         if one.plan or one.lost or (first and one.slot.window.start >= first and one.contract.covers(one.slot.window))
     ]
-    return _Source(ready, totals, archive, due)
+    return _Source(ready, waiting.get(name), totals, archive, due)
 
 
 def _judged(
@@ -224,7 +238,7 @@ def _judged(
         hour = one.slot.window.start
         now = recount(one.slot, one.plan, one.previous, _now(source, one.slot), counts.get(hour), source.ready, run)
         found, at_partner = evidence(one, now, source.archive, shown, run, full=request.full)
-        made = judged(one, now, found, judge(found), at_partner, shown, full=request.full)
+        made = judged(one, now, found, judge(found), at_partner, shown, source.waiting, full=request.full)
         if made.is_news:
             _announce(made, run)
             one.folder.add_certificate(made.certificate)

@@ -9,6 +9,7 @@ from pipeline.certify.evidence import Recorded
 from pipeline.certify.partner import Shown
 from pipeline.certify.recount import Recount
 from pipeline.certify.verdict import Evidence
+from pipeline.clients.counts import Waiting
 from pipeline.records.schema import Certificate, FileState
 from pipeline.states import Verdict
 
@@ -37,6 +38,7 @@ def judged(
     verdict: Verdict,
     at_partner: Mapping[str, FileState],
     shown: Shown,
+    waiting: Waiting | None,
     *,
     full: bool,
 ) -> Judged:
@@ -55,6 +57,7 @@ def judged(
         partner=shown.answer,
         at_partner=dict(at_partner),
         change_total_now=recount.change_total,
+        waiting=waiting if waiting and waiting.concerns(recorded.slot.window.end) else None,
     )
     return Judged(recorded, recount, evidence, verdict, certificate)
 

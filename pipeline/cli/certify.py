@@ -14,6 +14,7 @@ from pipeline.window import rfc3339
 
 if TYPE_CHECKING:
     from pipeline.certify.certification import Outcome, Report
+    from pipeline.clients.counts import Waiting
 
 
 @click.command(short_help="Recount the source and certify what was delivered.")
@@ -90,10 +91,18 @@ def _show(session: Session, report: Report, wrong: list[Outcome]) -> None:
         session.say(f"{where} [red]{first.certificate.verdict}[/]: {what}{republished}")
     counts = Counter(outcome.certificate.verdict for outcome in report.outcomes)
     session.say(f"{len(report.outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    for name, waiting in _waiting(report.outcomes).items():
+        session.say(f"{name} [red]rows wait[/]: {waiting}; see RUNBOOK.md, rows-waiting")
     if report.left:
         session.say(f"{report.left} more can be published again: MAX_REPUBLISH left them for the next run.")
     if report.partner == "not asked":
         session.say("[red]The partner could not be asked[/]: what it answered last stands. Try again.")
+
+
+def _waiting(outcomes: list[Outcome]) -> dict[str, Waiting]:
+    """The rows in quarantine by dataset, as the certificate of the latest hour says."""
+    latest = {outcome.slot.dataset: outcome.certificate.waiting for outcome in sorted(outcomes, key=lambda o: o.slot)}
+    return {name: waiting for name, waiting in latest.items() if waiting}
 
 
 def _runs(outcomes: list[Outcome]) -> list[list[Outcome]]:

@@ -85,7 +85,7 @@ def _names(session: Session, dataset: str | None) -> tuple[str, ...]:
 
 
 def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | None) -> int:
-    from pipeline.status.grid import grid
+    from pipeline.status.grid import grid, waiting
     from pipeline.status.history import histories
     from pipeline.window import Window
 
@@ -106,7 +106,7 @@ def _grid(session: Session, names: tuple[str, ...], hours: int, html: Path | Non
         session.write({"window": str(window), "cells": [cell.as_json() for cell in cells]})
     else:
         _show(session, hours_shown, names)
-    wrong = trouble is not None or any(key.needs_attention for key in keys)
+    wrong = trouble is not None or any(key.needs_attention for key in keys) or bool(waiting(hours_shown))
     return ATTENTION if wrong or not all(cell.well for cell in cells) else OK
 
 
@@ -158,7 +158,7 @@ def _keys(session: Session, run: Run) -> tuple[list[KeyState], str | None]:
 def _show(session: Session, rows: Grid, names: tuple[str, ...]) -> None:
     from rich.table import Table
 
-    from pipeline.status.grid import troubles
+    from pipeline.status.grid import troubles, waiting
 
     table = Table("hour (UTC)", *names)
     for start, row in rows.items():
@@ -168,6 +168,8 @@ def _show(session: Session, rows: Grid, names: tuple[str, ...]) -> None:
         hours = f"{len(trouble.window)} hours from " if len(trouble.window) > 1 else ""
         told = plain("; ".join(trouble.problems) or STATES[trouble.state].meaning)
         session.say(f"{trouble.dataset} {hours}{trouble.window.start:%Y-%m-%d %H:%M} [red]{trouble.state}[/]: {told}")
+    for name, rows_waiting in waiting(rows).items():
+        session.say(f"{name} [red]rows wait[/]: {rows_waiting}; see RUNBOOK.md, rows-waiting")
 
 
 def _shown(cell: Cell) -> str:

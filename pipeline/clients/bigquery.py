@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Final
@@ -30,7 +30,7 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
 from pipeline.clients import queries, refusals
-from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, plain
+from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, Waiting, plain
 from pipeline.clients.deadline import asking, bounded_session, unanswered
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
@@ -98,23 +98,23 @@ class Source:
         (row,) = self._query(queries.readiness(dataset, self.warehouse), parameters, dataset, "readiness")
         return Readiness(row["complete_until"], row["snapshot"])
 
+    def waiting(self) -> dict[str, Waiting]:
+        """The rows in quarantine by dataset; none where there is no such table. Raises SourceUnavailable, OutOfTime."""
+        with self._mapped(None, "waiting"):
+            try:
+                rows = self._rows(queries.waiting(self.warehouse), (), "all", "waiting")
+            except api.NotFound:
+                return {}
+        return {row["dataset"]: Waiting(row["row_count"], row["waiting_since"]) for row in rows}
+
     def count(self, dataset: Dataset, window: Window, snapshot: datetime, *, parts: int = 1) -> list[PartCount]:
         """What the window holds at the snapshot, by part; parts without rows are left out.
 
         Raises SourceUnavailable, OutOfTime.
         """
         sql = queries.totals(dataset, self.warehouse, snapshot, parts)
-        return [
-            PartCount(
-                part=row["part"],
-                rows=row["row_count"],
-                keys=row["key_count"],
-                bytes=row["byte_count"] or 0,
-                fingerprint=plain(row["fingerprint"]) or "0",
-                totals={str(total): plain(row[f"total_{number}"]) for number, total in enumerate(dataset.totals)},
-            )
-            for row in self._query(sql, _bounds(window), dataset, "count")
-        ]
+        rows = self._query(sql, _bounds(window), dataset, "count")
+        return [PartCount.of(dict(row.items()), dataset.totals) for row in rows]
 
     def hours(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[datetime, HourCount]:
         """What each hour of a long window holds at the snapshot; hours without rows are left out."""
@@ -185,33 +185,36 @@ class Source:
                 ) from None
         return {field.name: queries.SQL_TYPES.get(field.field_type, field.field_type) for field in job.schema or ()}
 
-    def _config(self, parameters: Parameters, dataset: Dataset, purpose: str) -> bigquery.QueryJobConfig:
+    def _config(self, parameters: Parameters, dataset: str, purpose: str) -> bigquery.QueryJobConfig:
         return bigquery.QueryJobConfig(
             query_parameters=parameters,
             use_query_cache=False,
             maximum_bytes_billed=self._max_bytes_billed,
-            labels={"pipeline": "amazon-pspp", "dataset": dataset.name.lower()[:63], "purpose": purpose},
+            labels={"pipeline": "amazon-pspp", "dataset": dataset.lower()[:63], "purpose": purpose},
             job_timeout_ms=int(self._budget.left() * 1000),
         )
 
     def _query(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> list[bigquery.Row]:
         with self._mapped(dataset, purpose):
-            return list(
-                self._client.query_and_wait(
-                    sql,
-                    job_config=self._config(parameters, dataset, purpose),
-                    api_timeout=self._budget.one_try(CALL_SECONDS),
-                    wait_timeout=self._budget.left(),
-                    retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
-                    job_retry=DEFAULT_JOB_RETRY.with_timeout(self._budget.waiting()),
-                )
+            return self._rows(sql, parameters, dataset.name, purpose)
+
+    def _rows(self, sql: str, parameters: Parameters, dataset: str, purpose: str) -> list[bigquery.Row]:
+        return list(
+            self._client.query_and_wait(
+                sql,
+                job_config=self._config(parameters, dataset, purpose),
+                api_timeout=self._budget.one_try(CALL_SECONDS),
+                wait_timeout=self._budget.left(),
+                retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
+                job_retry=DEFAULT_JOB_RETRY.with_timeout(self._budget.waiting()),
             )
+        )
 
     def _finished(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> bigquery.QueryJob:
         """A job that has ended, its result in a table that BigQuery keeps for a day."""
         job = self._client.query(
             sql,
-            job_config=self._config(parameters, dataset, purpose),
+            job_config=self._config(parameters, dataset.name, purpose),
             job_id_prefix=f"pspp-{purpose}-",
             timeout=self._budget.one_try(CALL_SECONDS),
             retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
@@ -253,40 +256,34 @@ class Source:
                 try:
                     for message in reader:
                         self._budget.left()
-                        yield pa.ipc.read_record_batch(
-                            pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema
-                        )
+                        batch = message.arrow_record_batch.serialized_record_batch
+                        yield pa.ipc.read_record_batch(pa.py_buffer(batch), schema)
                 finally:
                     over.cancel()
                     reader.cancel()
             self._budget.left()
 
     @contextmanager
-    def _mapped(self, dataset: Dataset, purpose: str) -> Iterator[None]:
-        table = f"{self.warehouse}.{dataset.table}"
+    def _mapped(self, dataset: Dataset | None, purpose: str) -> Iterator[None]:
+        table = f"{self.warehouse}.{dataset.table if dataset else queries.QUARANTINE}"
         try:
             yield
         except api.NotFound:
-            raise SourceUnavailable(
-                f"BigQuery does not find {table}" + (f" or {dataset.watermark}" if dataset.watermark else "") + "."
-            ) from None
+            other = f" or {dataset.watermark}" if dataset and dataset.watermark else ""
+            raise SourceUnavailable(f"BigQuery does not find {table}{other}.") from None
         except (api.GoogleAPICallError, api.RetryError) as error:
             answer = error.cause if isinstance(error, api.RetryError) and error.cause else error
             if not isinstance(answer, api.GoogleAPICallError) or isinstance(answer, api.ServiceUnavailable):
                 raise unanswered(SourceUnavailable, SERVICE, purpose, error, self._budget) from None
             reason = ((getattr(answer, "errors", None) or [{}])[0] or {}).get("reason", "")
-            forbidden, wrong = isinstance(answer, api.Forbidden), isinstance(answer, api.BadRequest)
-            raise SourceUnavailable(
-                refusals.sentence(answer, reason, forbidden=forbidden, wrong=wrong, purpose=purpose, table=table)
-            ) from None
+            kind = {"forbidden": isinstance(answer, api.Forbidden), "wrong": isinstance(answer, api.BadRequest)}
+            raise SourceUnavailable(refusals.sentence(answer, reason, **kind, purpose=purpose, table=table)) from None
         except (grpc.RpcError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
             raise unanswered(SourceUnavailable, SERVICE, purpose, error, self._budget) from None
 
     def _cancel(self, job: bigquery.QueryJob) -> None:
-        try:
+        with suppress(api.GoogleAPICallError, http.RequestException, OSError):  # the job's own timeout ends it
             job.cancel(retry=None, timeout=5)
-        except (api.GoogleAPICallError, http.RequestException, OSError):
-            return  # the job's own timeout ends it
 
 
 def _while_unavailable(budget: Budget) -> Retry:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Self
 
 from pipeline.window import rfc3339
 
@@ -60,6 +61,38 @@ class PartCount:
     bytes: int
     fingerprint: str
     totals: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], totals: Sequence[object]) -> Self:
+        """A row that `queries.totals` gives, with the contract's totals."""
+        return cls(
+            part=row["part"],
+            rows=row["row_count"],
+            keys=row["key_count"],
+            bytes=row["byte_count"] or 0,
+            fingerprint=plain(row["fingerprint"]) or "0",
+            totals={str(total): plain(row[f"total_{number}"]) for number, total in enumerate(totals)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many rows of a dataset are in quarantine; `since`: the end of the first hour that lacks some, where known."""
+
+    rows: int
+    since: datetime | None = None
+
+    def __str__(self) -> str:
+        since = f" since the hour that ended at {self.since:%Y-%m-%d %H:%M}" if self.since else ""
+        return f"{self.rows:,} {'row waits' if self.rows == 1 else 'rows wait'} in quarantine{since}"
+
+    def as_json(self) -> dict[str, object]:
+        """As `--json` shows it."""
+        return {"rows": self.rows, "since": rfc3339(self.since) if self.since else None}
+
+    def concerns(self, end: datetime) -> bool:
+        """Whether the hour that ends then lacks some of the rows."""
+        return self.rows > 0 and (self.since is None or self.since <= end)
 
 
 def plain(value: object) -> str | None:

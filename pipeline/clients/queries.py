@@ -24,6 +24,8 @@ USUAL_BYTES: Final[Mapping[Type, int]] = {
 
 
 FILTER: Final = "filter_of_the_contract"
+QUARANTINE: Final = "quarantine"
+"""The table of rows that wait, which dbt writes; a warehouse may have none."""
 SQL_TYPES: Final = {"INTEGER": "INT64", "BOOLEAN": "BOOL", "FLOAT": "FLOAT64"}
 """Names of the REST API whose SQL name is another."""
 
@@ -42,6 +44,11 @@ def readiness(dataset: Dataset, warehouse: str) -> str:
         "SELECT MAX(complete_until) AS complete_until, CURRENT_TIMESTAMP() AS snapshot "
         f"FROM `{warehouse}.{dataset.watermark}` WHERE dataset = @dataset"
     )
+
+
+def waiting(warehouse: str) -> str:
+    """How many rows of each dataset wait, and since the end of which hour."""
+    return f"SELECT dataset, row_count, waiting_since FROM `{warehouse}.{QUARANTINE}`"
 
 
 def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> str:

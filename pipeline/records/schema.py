@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from pipeline import VERSION
-from pipeline.clients.counts import PartCount
+from pipeline.clients.counts import PartCount, Waiting
 from pipeline.clients.ssh import Protection
 from pipeline.clients.storage import StoredObject
 from pipeline.states import Verdict
@@ -177,6 +177,7 @@ class Certificate(Record):
     `partner` is how the partner answered when it was asked for its files, and `at_partner` what is known of each of
     them; where it could not be asked, what the certificate before says of them. `change_total_now` is the
     sum of the times of change of the rows that `fingerprint_now` is of. Version 0.1.0 recorded none of these.
+    `waiting` are the rows in quarantine that the hour lacked when it was certified; None: none, or not known.
     """
 
     verdict: Verdict
@@ -191,10 +192,12 @@ class Certificate(Record):
     partner: PartnerAnswer | None = None
     at_partner: Mapping[str, FileState] = Field(default_factory=dict)
     change_total_now: str | None = None
+    waiting: Waiting | None = None
 
     def says_the_same_as(self, other: Certificate) -> bool:
-        """Whether the two differ in nothing but who made them when, and what an older version did not record."""
-        ignored = {"created", "version"} | (set() if other.partner else {"partner", "at_partner", "change_total_now"})
+        """Whether they differ in nothing but who made them when, what waited then, and what was not recorded yet."""
+        unknown = set() if other.partner else {"partner", "at_partner", "change_total_now"}
+        ignored = {"created", "version", "waiting"} | unknown
         return self.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
 
 

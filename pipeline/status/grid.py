@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from pipeline.clients.counts import Waiting
 from pipeline.states import STATES, StateName
 from pipeline.status.history import History
 from pipeline.window import HOUR, Slot, Window, rfc3339
@@ -27,7 +28,8 @@ class Cell:
     """Where one slot stands: rows as planned, bytes of CSV and of the sealed files, seconds from plan to partner, and
     how long after the window's end every part was first at the partner.
 
-    None stands where that is not known yet. `problems` are the sentences of the last certificate, or of what is wrong.
+    None stands where that is not known yet. `problems` are the sentences of the last certificate, or of what is wrong;
+    `waiting` are the rows in quarantine that the hour lacked when it was certified last.
     """
 
     slot: Slot
@@ -39,6 +41,8 @@ class Cell:
     seconds: float | None = None
     late: timedelta | None = None
     problems: tuple[str, ...] = ()
+    waiting: Waiting | None = None
+    certified: datetime | None = None
 
     @property
     def well(self) -> bool:
@@ -59,6 +63,7 @@ class Cell:
             "seconds": self.seconds,
             "late_seconds": None if self.late is None else self.late.total_seconds(),
             "problems": list(self.problems),
+            "waiting": self.waiting.as_json() if self.waiting else None,
         }
 
 
@@ -75,6 +80,8 @@ def cell(history: History, now: datetime) -> Cell:
         seconds=_seconds(history),
         late=_late(history),
         problems=problems,
+        waiting=history.certificate.waiting if history.certificate else None,
+        certified=history.certificate.created if history.certificate else None,
     )
 
 
@@ -114,6 +121,16 @@ def troubles(rows: Mapping[datetime, Mapping[str, Cell]]) -> list[Trouble]:
         else:
             told.append(trouble)
     return told
+
+
+def waiting(rows: Mapping[datetime, Mapping[str, Cell]]) -> dict[str, Waiting]:
+    """The rows in quarantine by dataset, as the certificate of the latest hour that has one says."""
+    found: dict[str, Waiting | None] = {}
+    for start in sorted(rows, reverse=True):
+        for name, one in rows[start].items():
+            if one.certified:
+                found.setdefault(name, one.waiting)
+    return {name: one for name, one in sorted(found.items()) if one}
 
 
 def would(history: History, *, resend: bool, revise: bool) -> str:

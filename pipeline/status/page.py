@@ -13,7 +13,7 @@ from pipeline.contracts.promise import Promise
 from pipeline.keys import KeyState
 from pipeline.states import STATES
 from pipeline.status.chart import Chart, Point, chart
-from pipeline.status.grid import Cell, Trouble, troubles
+from pipeline.status.grid import Cell, Trouble, troubles, waiting
 from pipeline.window import HOUR, rfc3339
 
 
@@ -42,9 +42,10 @@ def page(
     cells = [grid[hour][name] for hour in hours for name in subject.datasets]
     wrong = [cell for cell in cells if not cell.well]
     bad_keys = [key for key in keys if key.needs_attention]
+    quarantined = waiting(grid)
     return _template().render(
-        banner=_banner(len(wrong), len(bad_keys)),
-        attention=bool(wrong or bad_keys),
+        banner=_banner(len(wrong), len(bad_keys), sum(one.rows for one in quarantined.values())),
+        attention=bool(wrong or bad_keys or quarantined),
         project=subject.project,
         partner=subject.partner,
         names=subject.datasets,
@@ -53,6 +54,7 @@ def page(
         now=now,
         troubles=[_Attention.of(trouble) for trouble in troubles(grid)],
         bad_keys=[_Key.of(key) for key in bad_keys],
+        waiting={name: str(one) for name, one in quarantined.items()},
         rows=[_Row.of(hour, [grid[hour][name] for name in subject.datasets]) for hour in hours],
         legend=_legend(cells),
         charts=[made for name in subject.datasets for made in _charts(name, grid, subject.promises.get(name))],
@@ -70,10 +72,11 @@ def _template() -> Template:
     return environment.get_template("page.html.jinja")
 
 
-def _banner(deliveries: int, keys: int) -> str:
+def _banner(deliveries: int, keys: int, rows: int) -> str:
     counts = [_count(deliveries, "delivery", "deliveries")] if deliveries else []
     counts += [_count(keys, "key", "keys")] if keys else []
-    verb = "needs" if deliveries + keys == 1 else "need"
+    counts += [_count(rows, "row in quarantine", "rows in quarantine")] if rows else []
+    verb = "needs" if deliveries + keys + rows == 1 else "need"
     return f"{' and '.join(counts)} {verb} attention" if counts else "Nothing needs attention"
 
 

@@ -112,9 +112,8 @@ def _(delivered: Delivered, revision: int, slot: Slot) -> Iterator[Moment]:
 def _(certificate: Certificate, revision: int, slot: Slot) -> Iterator[Moment]:
     state = STATES[certificate.verdict]
     sentence = state.meaning if state.needs_attention else f"{certificate.rows_now:,} rows at the source."
-    yield Moment(
-        certificate.created, revision, certificate.verdict, sentence, certificate.problems, is_bad=state.needs_attention
-    )
+    lines = certificate.problems + ((f"{certificate.waiting}",) if certificate.waiting else ())
+    yield Moment(certificate.created, revision, certificate.verdict, sentence, lines, is_bad=state.needs_attention)
 
 
 def _returned(record: Returned) -> Moment:

@@ -10,6 +10,7 @@ locals {
     "message.rejected"        = { severity = "ERROR", lasting = 0, what = "A message that can never succeed went to the rejected topic." }
     "source.late"             = { severity = "WARNING", lasting = 3600, what = "The warehouse has been late with a window for an hour; nothing of it was shared." }
     "rows.refused"            = { severity = "ERROR", lasting = 0, what = "Rows break the contract; the delivery was refused and nothing was sent." }
+    "rows.waiting"            = { severity = "WARNING", lasting = 0, what = "Rows break the contract and wait in quarantine; the rest of their hours was sent." }
     "archive.damaged"         = { severity = "CRITICAL", lasting = 0, what = "An archived object or a record is not what was written." }
     "partner.untrusted"       = { severity = "CRITICAL", lasting = 0, what = "The partner's server showed a host key that is not pinned; nothing was sent." }
     "upload.too_slow"         = { severity = "ERROR", lasting = 0, what = "The partner takes a file too slowly for any invocation; it is given up." }

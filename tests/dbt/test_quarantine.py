@@ -43,6 +43,8 @@ def test_a_row_that_breaks_the_contract_waits_and_the_rest_of_the_hour_goes_out(
     for clock in ("16:02", "17:02"):
         build(warehouse, at(clock))
         assert waiting(warehouse) == {"identity": 1, "payments": 1}
+        since = warehouse.rows("SELECT dataset, waiting_since FROM amazon_pspp.quarantine ORDER BY dataset")
+        assert since.rows() == [("identity", at("15:00")), ("payments", at("15:00")), ("transactions", None)]
     place = warehouse.rows("SELECT payment_id, version, broken FROM amazon_pspp_staging.int_payments__quarantined")
     assert set(place.rows()) == {("payU", 2, "status: not a value of the contract")}
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.clients.counts import PartCount
+from pipeline.clients.counts import PartCount, Waiting
 from pipeline.clients.storage import StoredObject
 from pipeline.records.schema import Certificate, Change, Delivered, Plan, Sealed
 from pipeline.states import STATES, Verdict
-from pipeline.status.grid import Cell, cell, grid, troubles, would
+from pipeline.status.grid import Cell, cell, grid, troubles, waiting, would
 from pipeline.status.history import History
 from pipeline.window import Slot, Window
 
@@ -202,4 +202,16 @@ def test_a_cell_in_json_has_plain_values() -> None:
         "seconds": None,
         "late_seconds": None,
         "problems": [],
+        "waiting": None,
     }
+    waits = Cell(SLOT, "certified", 1, waiting=Waiting(1_000, NOON)).as_json()["waiting"]
+    assert waits == {"rows": 1_000, "since": "2026-11-23T12:00:00Z"}
+
+
+def test_rows_wait_as_the_latest_hour_with_a_certificate_says() -> None:
+    hours = [Slot("payments", Window.hour(NOON + timedelta(hours=number))) for number in range(4)]
+    some, more = (_certificate("certified").model_copy(update={"waiting": Waiting(rows)}) for rows in (1, 2))
+    none = _certificate("certified")
+    told = [History(hours[0], 1, certificate=some), History(hours[1], 1, certificate=more), History(hours[3], 0)]
+    assert waiting(grid(told, LATER)) == {"payments": Waiting(2)}
+    assert waiting(grid([*told, History(hours[2], 1, certificate=none)], LATER)) == {}

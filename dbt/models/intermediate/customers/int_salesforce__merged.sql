@@ -1,13 +1,21 @@
 -- Salesforce accounts and contacts that were merged into another: the record that is left at the end of the chain.
 -- Chains that are longer than merge_chain_limit, or go in a circle, fail the test on this table.
 -- Stays a table without a contract: BigQuery takes a recursive query only at the top of CREATE TABLE AS.
-with recursive merged as (
+with recursive accounts as (
+    select * from {{ ref('stg_salesforce__account') }}
+),
+
+contacts as (
+    select * from {{ ref('stg_salesforce__contact') }}
+),
+
+merged as (
     select account_id as record_id, master_record_id
-    from {{ ref('stg_salesforce__account') }}
+    from accounts
     where master_record_id is not null
     union all
     select contact_id as record_id, master_record_id
-    from {{ ref('stg_salesforce__contact') }}
+    from contacts
     where master_record_id is not null
 ),
 

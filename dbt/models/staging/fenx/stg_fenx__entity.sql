@@ -1,6 +1,10 @@
 {{ config(unique_key='entity_id') }}
 
-with versions as (
+with entities as (
+    select * from {{ source('fenx', 'entity') }}
+),
+
+versions as (
     select
         {{ text('entity_id') }} as entity_id,
         {{ code('event_type') }} = 'deleted' as is_deleted,
@@ -25,7 +29,7 @@ with versions as (
         event_time as changed_at,
         coalesce(kafka_offset, -1) as kafka_offset,
         _loaded_at as loaded_at
-    from {{ source('fenx_Kafka_Synchronized', 'entity') }}
+    from entities
     where {{ arrived_lately() }} and {{ understood('entity') }}
 )
 

@@ -1,6 +1,10 @@
 {{ config(unique_key='beneficiary_id') }}
 
-with versions as (
+with beneficiaries as (
+    select * from {{ source('ledger', 'beneficiaries') }}
+),
+
+versions as (
     select
         {{ text('beneficiary_id') }} as beneficiary_id,
         {{ code('operation') }} = 'delete' as is_deleted,
@@ -9,7 +13,7 @@ with versions as (
         {{ iso('country') }} as country,
         version,
         _loaded_at as loaded_at
-    from {{ source('ledger', 'beneficiaries') }}
+    from beneficiaries
     where {{ arrived_lately() }} and {{ understood('beneficiaries') }}
 )
 

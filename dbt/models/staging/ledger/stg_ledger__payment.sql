@@ -1,5 +1,9 @@
 -- What is news of the ledger's payments: the newest version of each one, where no complete run has seen it.
-with versions as (
+with payments as (
+    select * from {{ source('ledger', 'payments') }}
+),
+
+versions as (
     select
         {{ text('payment_id') }} as payment_id,
         {{ code('operation') }} = 'delete' as is_deleted,
@@ -15,7 +19,7 @@ with versions as (
         {{ bucket(text('virtual_account_id')) }} as account_bucket,
         version,
         _loaded_at as loaded_at
-    from {{ source('ledger', 'payments') }}
+    from payments
     where {{ arrived_since_complete('payments') }} and {{ understood('payments') }}
 )
 

@@ -1,5 +1,9 @@
 -- What is news of the ledger's movements: the newest version of each one, where no complete run has seen it.
-with versions as (
+with transactions as (
+    select * from {{ source('ledger', 'transactions') }}
+),
+
+versions as (
     select
         {{ text('transaction_id') }} as transaction_id,
         {{ code('operation') }} = 'delete' as is_deleted,
@@ -19,7 +23,7 @@ with versions as (
         {{ bucket(text('virtual_account_id')) }} as account_bucket,
         version,
         _loaded_at as loaded_at
-    from {{ source('ledger', 'transactions') }}
+    from transactions
     where {{ arrived_since_complete('transactions') }} and {{ understood('transactions') }}
 )
 

@@ -1,6 +1,10 @@
 {{ config(unique_key='virtual_account_id') }}
 
-with versions as (
+with virtual_accounts as (
+    select * from {{ source('ledger', 'virtual_accounts') }}
+),
+
+versions as (
     select
         {{ text('virtual_account_id') }} as virtual_account_id,
         {{ code('operation') }} = 'delete' as is_deleted,
@@ -8,7 +12,7 @@ with versions as (
         {{ iban('iban') }} as iban,
         version,
         _loaded_at as loaded_at
-    from {{ source('ledger', 'virtual_accounts') }}
+    from virtual_accounts
     where {{ arrived_lately() }} and {{ understood('virtual_accounts') }}
 )
 

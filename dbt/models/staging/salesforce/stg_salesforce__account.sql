@@ -1,6 +1,10 @@
 {{ config(unique_key='account_id') }}
 
-with versions as (
+with accounts as (
+    select * from {{ source('salesforce', 'account') }}
+),
+
+versions as (
     select
         {{ text('Id') }} as account_id,
         {{ text('MasterRecordId') }} as master_record_id,
@@ -14,7 +18,7 @@ with versions as (
         coalesce(Amazon_PSPP__c, false) as in_program,
         SystemModstamp as changed_at,
         _loaded_at as loaded_at
-    from {{ source('salesforce', 'account') }}
+    from accounts
     where {{ arrived_lately() }} and {{ understood('account') }}
 )
 

@@ -1,6 +1,10 @@
 {{ config(unique_key='account_contact_id') }}
 
-with versions as (
+with account_contacts as (
+    select * from {{ source('salesforce', 'account_contact') }}
+),
+
+versions as (
     select
         {{ text('Id') }} as account_contact_id,
         coalesce(IsDeleted, false) as is_deleted,
@@ -9,7 +13,7 @@ with versions as (
         {{ code('Role') }} as role,
         SystemModstamp as changed_at,
         _loaded_at as loaded_at
-    from {{ source('salesforce', 'account_contact') }}
+    from account_contacts
     where {{ arrived_lately() }} and {{ understood('account_contact') }}
 )
 

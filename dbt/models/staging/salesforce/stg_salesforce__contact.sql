@@ -1,6 +1,10 @@
 {{ config(unique_key='contact_id') }}
 
-with versions as (
+with contacts as (
+    select * from {{ source('salesforce', 'contact') }}
+),
+
+versions as (
     select
         {{ text('Id') }} as contact_id,
         {{ text('MasterRecordId') }} as master_record_id,
@@ -16,7 +20,7 @@ with versions as (
         {{ text('FenX_Entity_Id__c') }} as fenx_entity_id,
         SystemModstamp as changed_at,
         _loaded_at as loaded_at
-    from {{ source('salesforce', 'contact') }}
+    from contacts
     where {{ arrived_lately() }} and {{ understood('contact') }}
 )
 

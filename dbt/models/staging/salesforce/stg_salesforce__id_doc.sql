@@ -1,6 +1,10 @@
 {{ config(unique_key='id_doc_id') }}
 
-with versions as (
+with id_docs as (
+    select * from {{ source('salesforce', 'id_doc') }}
+),
+
+versions as (
     select
         {{ text('Id') }} as id_doc_id,
         coalesce(IsDeleted, false) as is_deleted,
@@ -11,7 +15,7 @@ with versions as (
         Expiry_Date__c as expires_on,
         SystemModstamp as changed_at,
         _loaded_at as loaded_at
-    from {{ source('salesforce', 'id_doc') }}
+    from id_docs
     where {{ arrived_lately() }} and {{ understood('id_doc') }}
 )
 
