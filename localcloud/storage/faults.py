@@ -5,7 +5,8 @@
 
     {"match": "PUT .*upload_id=", "skip": 1, "times": 2, "action": "error", "status": 503}
 
-`match` is a regular expression searched in "METHOD path?query"; the first `skip` matching requests pass, the next
+`match` is a regular expression searched in "METHOD path?query", followed by the object's name where an upload has it in
+its body; the first `skip` matching requests pass, the next
 `times` are struck. Actions:
 
     error     answered with `status`, nothing is done

@@ -18,6 +18,7 @@ from localcloud.storage.routes import Service
 from localcloud.storage.sessions import CHUNK_UNIT
 from localcloud.storage.wire import ClientGone, FileRange, Request, Response, refusal_response
 
+OPENING_BYTES = 1024
 FAULTS_PATH = "/_faults"
 AGE_PATH = "/_age"
 """`POST {"match": ..., "seconds": ...}`: objects whose `bucket/name` matches were created so much earlier."""
@@ -48,7 +49,13 @@ class _SocketBody:
         self._stream = stream
         self._line = line
         self._left = length
+        self._opening = b""
         self.length = length
+
+    def opening(self) -> bytes:
+        """The first bytes, enough for an object's metadata; `pieces` gives them again."""
+        self._opening = self._stream.read(min(self._left, OPENING_BYTES))
+        return self._opening
 
     def first(self, length: int) -> "_SocketBody":
         """The first so many bytes as a body of their own; the rest stays."""
@@ -58,7 +65,8 @@ class _SocketBody:
 
     def pieces(self) -> Iterator[bytes]:
         while self._left:
-            piece = self._stream.read(min(self._left, PIECE))
+            piece = self._opening or self._stream.read(min(self._left, PIECE))
+            self._opening = b""
             if not piece:
                 raise ClientGone
             self._left -= len(piece)
@@ -96,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(Response(204))
             return
         time.sleep(self.server.latency)
-        fault = self.server.faults.strike(f"{self.command} {self.path}")
+        fault = self.server.faults.strike(self._described(body))
         action = fault.action if fault else None
         if action == "hang":
             self.server.faults.hang()
@@ -114,6 +122,14 @@ class Handler(BaseHTTPRequestHandler):
         self._send(response, flip=action == "flip", truncate=action == "truncate")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+
+    def _described(self, body: _SocketBody) -> str:
+        """What faults are matched with: method, path, query, and the name that a multipart upload has in its body."""
+        line = f"{self.command} {self.path}"
+        if "uploadType=multipart" not in self.path:
+            return line
+        name = re.search(rb'"name": *"([^"]+)"', body.opening())
+        return f"{line} {name[1].decode(errors='replace')}" if name else line
 
     def _response(self, fault: Fault | None, body: _SocketBody) -> Response:
         if fault is not None and fault.action == "error":

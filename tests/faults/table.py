@@ -72,16 +72,16 @@ def cells() -> Iterator[Cell]:
     yield from _gpg("encrypt", "--sign", "seal-failed")  # trials of keys encrypt too, and sign nothing
     yield from _gpg("reopen", "--decrypt", "opened-differs")
     yield from _archive("archive sealed", "csv\\.pgp", session=1)
-    yield from _record("record sealed", 1)
+    yield from _record("record sealed", "sealed")
     yield from _read_archive()
     yield from _partner()
-    yield from _record("record delivered", 3)
+    yield from _record("record delivered", "delivered")
     yield from _publish()
 
 
 def _plan() -> Iterator[Cell]:
-    refused = _storage(r"POST .*/b/records/o", "error", status=403)
-    lost = _storage(r"POST .*/b/records/o", "lose")
+    refused = _storage(_creates("plan"), "error", status=403)
+    lost = _storage(_creates("plan"), "lose")
     late = ("source-unavailable", "out-of-time")
     yield Cell("plan", "before", _warehouse("jobs.query", "error", times=ALWAYS), late, budget=BUDGET)
     yield Cell("plan", "middle", refused, ("archive-unavailable",))
@@ -129,14 +129,14 @@ def _gpg(step: str, operation: str, code: str) -> Iterator[Cell]:
     yield Cell(step, "lost", order("mute"), (code,))
 
 
-def _record(step: str, number: int) -> Iterator[Cell]:
-    request = r"POST .*/b/records/o"
+def _record(step: str, record: str) -> Iterator[Cell]:
+    request = _creates(record)
     late = ("archive-unavailable", "out-of-time")
-    refused = _storage(request, "error", skip=number, status=403)
+    refused = _storage(request, "error", status=403)
     yield Cell(step, "before", refused, ("archive-unavailable",))
-    yield Cell(step, "hang", _storage(request, "hang", skip=number, times=ALWAYS), late, budget=BUDGET)
-    yield Cell(step, "kill", _storage(request, "hang", skip=number))
-    yield Cell(step, "lost", _storage(request, "lose", skip=number))
+    yield Cell(step, "hang", _storage(request, "hang", times=ALWAYS), late, budget=BUDGET)
+    yield Cell(step, "kill", _storage(request, "hang"))
+    yield Cell(step, "lost", _storage(request, "lose"))
 
 
 def _read_archive() -> Iterator[Cell]:
@@ -190,6 +190,11 @@ def _publish() -> Iterator[Cell]:
     yield Cell("publish", "hang", order("hang", times=ALWAYS), late, budget=BUDGET)
     yield Cell("publish", "kill", order("hang", times=ALWAYS), reached=_emitted("fanout.started"))
     yield Cell("publish", "lost", order("lose"))
+
+
+def _creates(record: str) -> str:
+    """The request that creates a record of this kind: a process's first plan creates the contracts before it."""
+    return rf"POST .*/b/records/o.*/{record}[^/]*\.json$"
 
 
 def _storage(match: str, action: str, **more: int) -> Break:

@@ -25,6 +25,15 @@ def test_an_error_strikes_after_the_skipped_and_as_often_as_said(bucket: Bucket,
     assert [status() for _ in range(4)] == [200, 503, 503, 200]
 
 
+def test_an_upload_is_chosen_by_the_name_that_its_body_tells(bucket: Bucket, faults: str) -> None:
+    install(faults, match=r"POST .*/o.*/plan[^/]*\.json$", action="error", status=403)
+    bucket.blob("contracts/plan/1.json").upload_from_string(b"1")
+    with pytest.raises(exceptions.Forbidden):
+        bucket.blob("deliveries/plan.json").upload_from_string(b"1")
+    bucket.blob("deliveries/plan.json").upload_from_string(b"x" * 3_000_000)
+    assert bucket.blob("deliveries/plan.json").download_as_bytes() == b"x" * 3_000_000
+
+
 def test_a_dropped_request_does_nothing_and_a_lost_answer_does_all(bucket: Bucket, faults: str) -> None:
     install(faults, match="POST .*/o", action="drop")
     with pytest.raises((requests.ConnectionError, exceptions.RetryError)):
