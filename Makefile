@@ -6,10 +6,10 @@ READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
 WORKERS ?= 2
 FAR = $(if $(DISTANCE),--distance)
-APART = tests/faults tests/chaos tests/deployed tests/terraform
+APART = tests/dbt tests/faults tests/chaos tests/deployed tests/terraform
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
+.PHONY: help setup packages demo up test test-dbt test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ demo: setup ## hours of changes, from the warehouse to the partner, and the proo
 up: setup ## the local cloud, kept running for experiments by hand
 	$(RUN) -m localcloud.demo --stay $(FAR)
 
-test: setup ## the tests of every module, of the chain, of operation and dbt
+test: setup ## the tests of every module, of the chain and of operation
 	$(RUN) -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(PYTEST)
+
+test-dbt: setup ## dbt's models: hours of raw rows, written and generated, in DuckDB and in the local BigQuery
+	$(RUN) -m pytest -n $(WORKERS) tests/dbt $(PYTEST)
 
 test-faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
 	$(RUN) -m pytest tests/faults tests/chaos $(PYTEST)

@@ -108,7 +108,7 @@ def environment(warehouse: Warehouse) -> Mapping[str, str]:
 
 def main() -> None:
     """Load one hour of raw rows and build."""
-    parser = argparse.ArgumentParser(prog="python -m tests.dbt.local", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m localcloud.dbt", description=main.__doc__)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--bigquery", metavar="URL", help="the local cloud's BigQuery")
     where.add_argument("--duckdb", metavar="FILE", type=Path, help="a DuckDB file")

@@ -19,17 +19,17 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 TESTS: Final = Path(__file__).parent
-EXPENSIVE: Final = ("dbt",)
-"""Directories whose fixtures take a minute. One worker of pytest-xdist runs all of such a directory, from the start."""
+SHARED: Final = ("operation",)
+"""Directories whose files share a deployment. One worker of pytest-xdist runs all of such a directory, from the start."""
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
-    """Gives workers whole files, or whole directories where fixtures are expensive."""
+    """Gives workers whole files, or whole directories where files share a deployment."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         directory = file.removeprefix("tests/").partition("/")[0]
-        return directory if directory in EXPENSIVE else file
+        return directory if directory in SHARED else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
@@ -40,7 +40,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
-    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in EXPENSIVE)
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SHARED)
 
 
 @pytest.fixture(scope="session")

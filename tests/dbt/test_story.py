@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from localcloud.dbt import build
+from localcloud.dbt import ROOT, build
+from pipeline.contracts import reader
 from tests.dbt import story
 from tests.dbt.conftest import Run
 from tests.dbt.rows import at
@@ -125,3 +126,11 @@ def test_marts_of_an_earlier_version_become_change_logs_and_nothing_is_sent_agai
         warehouse.load(rows)
     build(warehouse, at("16:02"))
     assert state(warehouse) == runs[2].state
+
+
+def test_the_marts_have_the_columns_that_the_function_reads(runs: list[Run]) -> None:
+    datasets = reader.load(ROOT / "pipeline" / "contracts")
+    assert set(datasets) == set(runs[0].state.marts)
+    for name, dataset in datasets.items():
+        row = next(iter(runs[0].state.marts[name].values()))
+        assert {column.source for column in dataset.columns} | {"in_program"} == set(row)

@@ -11,8 +11,6 @@ import pytest
 import yaml
 
 from localcloud.dbt import PROJECT, ROOT
-from pipeline.contracts import reader
-from tests.dbt.conftest import Run
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +58,3 @@ def test_a_mart_that_two_contracts_read_has_the_columns_and_rules_of_both(
 def test_a_rule_that_no_data_test_can_check_is_refused(generator: ModuleType) -> None:
     with pytest.raises(ValueError, match="column rate: no data test for the contract's option multipleOf"):
         generator.rule({"name": "rate", "logicalTypeOptions": {"multipleOf": 5}})
-
-
-def test_the_marts_have_the_columns_that_the_function_reads(runs: list[Run]) -> None:
-    datasets = reader.load(ROOT / "pipeline" / "contracts")
-    assert set(datasets) == set(runs[0].state.marts)
-    for name, dataset in datasets.items():
-        row = next(iter(runs[0].state.marts[name].values()))
-        assert {column.source for column in dataset.columns} | {"in_program"} == set(row)
