@@ -169,6 +169,11 @@ async def _logged_in(server: Server) -> AsyncIterator[asyncssh.SSHClientConnecti
         connection = await _answered(once, server.budget)
     except asyncssh.HostKeyNotVerifiable:
         raise check.refusal() from None
+    except asyncssh.ConnectionLost:
+        # A server that finds nothing in common hangs up, perhaps before asyncssh has judged what it offers.
+        if check.connection and (offer := _offer(check.connection)).key_exchanges and not offer.acceptable:
+            raise asyncssh.KeyExchangeFailed("nothing in common") from None
+        raise
     try:
         # asyncssh closes handles even where it is cancelled, and then waits for a server that may never answer.
         asyncio.get_running_loop().call_later(server.budget.left() + CLEANUP_SECONDS, connection.abort)
@@ -203,12 +208,17 @@ def _is_silence(error: OSError) -> bool:
 
 
 class _HostKeyCheck(asyncssh.SSHClient):
-    """Refuses every host key that is not pinned, and remembers it for the message."""
+    """Refuses every host key that is not pinned, and remembers it, and the connection, for the message."""
 
     def __init__(self, server: Server, trusted: tuple[HostKey, ...]) -> None:
         self._server = server
         self._trusted = trusted
         self._shown = "a key that cannot be read"
+        self.connection: asyncssh.SSHClientConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        """Called by asyncssh before anything is exchanged."""
+        self.connection = conn
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Called by asyncssh for a key that is none of `known_hosts`."""
@@ -233,9 +243,13 @@ def _imported(key: HostKey) -> asyncssh.SSHKey:
 
 def _inspected(connection: asyncssh.SSHClientConnection) -> Inspected:
     key = connection.get_server_host_key()
-    offer = Offer.of(getattr(connection, "_server_kexinit", b""))  # kept by asyncssh, and told nowhere else
+    offer = _offer(connection)
     protection = offer.protection(connection.get_extra_info("send_cipher"), connection.get_extra_info("send_mac"))
     return Inspected(str(key.get_fingerprint()) if key is not None else "unknown", protection, offer)
+
+
+def _offer(connection: asyncssh.SSHClientConnection) -> Offer:
+    return Offer.of(getattr(connection, "_server_kexinit", b""))  # kept by asyncssh and shown nowhere else
 
 
 @contextmanager

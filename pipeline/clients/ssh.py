@@ -108,6 +108,17 @@ class Offer:
         return Protection(kex, cipher, mac, _is_post_quantum(kex))
 
     @property
+    def acceptable(self) -> bool:
+        """Whether we have an algorithm of each kind in common."""
+        cipher = next((name for name in CIPHERS if name in self.ciphers), None)
+        return (
+            cipher is not None
+            and ("gcm" in cipher or not set(MACS).isdisjoint(self.macs))
+            and not set(KEY_EXCHANGES).isdisjoint(self.key_exchanges)
+            and not set(SIGNATURES).isdisjoint(self.host_keys)
+        )
+
+    @property
     def summary(self) -> str:
         """What of this we accept, and whether the server can exchange keys so that quantum computers cannot read it."""
         quantum = [name for name in self.key_exchanges if _is_post_quantum(name)]
