@@ -20,7 +20,7 @@ settings.load_profile("shared")
 
 TESTS: Final = Path(__file__).parent
 SHARED: Final = ("operation",)
-"""Directories whose files share a deployment. One worker of pytest-xdist runs all of such a directory, from the start."""
+"""Directories whose files share a deployment: one worker of pytest-xdist runs all of them, from the start."""
 
 
 class Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
