@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.clients.counts import plain
 from pipeline.contracts.dataset import Column, Total
-from pipeline.deliver.rows import EXAMPLES, Checks, Findings
+from pipeline.deliver.rows import EXAMPLES, SLICE, Checks, Findings
 from pipeline.errors import SourceChanged
 from pipeline.records.schema import Violation
 from tests.sample_contract import START, WINDOW, batch, dataset, sample_contract
@@ -112,6 +112,15 @@ def test_a_report_holds_no_value(case: str) -> None:
 def test_the_window_is_half_open(at: datetime, inside: bool) -> None:
     findings = found(Column("v", "v", "STRING"), [{"at": at}])
     assert findings.violations == (() if inside else (Violation("at", "window", 1, (hashed("k0"),)),))
+
+
+@pytest.mark.parametrize("place", [0, 1, SLICE - 1, SLICE, SLICE + 4])
+@pytest.mark.parametrize("text", ["a", "\U0001f4b6" * 4, "a\0b"], ids=["too short", "too long", "with a NUL"])
+def test_one_row_of_a_large_batch_breaks_a_rule_wherever_it_is(text: str, place: int) -> None:
+    rows = [{"v": "\U0001f4b6\u65e5b"}] * (SLICE + 5)
+    rows[place] = {"v": text}
+    (violation,) = found(Column("v", "v", "STRING", min_length=2, max_length=3), rows).violations
+    assert violation.rows == 1
 
 
 def test_a_change_column_that_is_null_breaks_the_rule_that_requires_it() -> None:
