@@ -38,7 +38,12 @@ CHAIN: Final[tuple[Step, ...]] = (
     Step("upload", "pipeline.deliver.upload", "record sealed and its archived object", "record delivered"),
     Step("put", "pipeline.clients.sftp", "sealed bytes", "a file at the partner, confirmed"),
     Step("certify", "pipeline.certify.certification", "source, records, archive, partner", "record certificate"),
-    Step("collect", "pipeline.collect", "the partner's returned files", "archived, opened, matched, record returned"),
+    Step(
+        "collect",
+        "pipeline.collect.collection",
+        "the partner's returned files",
+        "archived, opened, matched, recorded",
+    ),
     Step("keys", "pipeline.keys", "secrets and servers", "days left, and what is wrong with a key"),
     Step("verify", "pipeline.verify", "everything that a run needs", "what was tried, how that went, what to do"),
 )

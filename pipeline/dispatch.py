@@ -13,7 +13,7 @@ from pipeline import log
 from pipeline.budget import Budget
 from pipeline.certify import publication
 from pipeline.certify.certification import Report, by_day, certify
-from pipeline.collect import collect
+from pipeline.collect.collection import collect
 from pipeline.deliver.delivery import deliver
 from pipeline.deliver.failure import noted
 from pipeline.errors import (

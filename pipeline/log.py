@@ -90,7 +90,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     "page.failed": Event("WARNING", "The page of all deliveries could not be written; the next certify does."),
     "returns.error": Event("ERROR", "The partner returned an error file.", alert=True),
     "returns.failed": Event(
-        "WARNING", "A returned file could not be collected or opened; problem says why.", alert=True
+        "WARNING", "A returned file could not be collected, opened, read or matched; problem says why.", alert=True
     ),
     "returns.incomplete": Event("INFO", "A returned file is still being written; the next run looks again."),
     "returns.received": Event("NOTICE", "The partner returned a file; it is archived."),

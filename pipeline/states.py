@@ -16,10 +16,12 @@ Colour = Literal["green", "grey", "blue", "red"]
 
 Verdict = Literal[
     "certified",
+    "acknowledged",
     "empty",
     "missing",
     "stalled",
     "refused",
+    "rejected by partner",
     "late rows",
     "rows gone",
     "archive mismatch",
@@ -63,6 +65,14 @@ STATES: Final[Mapping[StateName, State]] = {
         meaning="Source, records, archive and partner agree on the window.",
         action="Nothing.",
         event="window.certified",
+    ),
+    "acknowledged": State(
+        severity="NOTICE",
+        sign="✔",
+        colour="green",
+        meaning="Certified, and the partner has returned a file about each part that is no error.",
+        action="Nothing.",
+        event="window.acknowledged",
     ),
     "empty": State(
         severity="INFO",
@@ -175,6 +185,15 @@ STATES: Final[Mapping[StateName, State]] = {
         meaning="A window has rows at the source and no delivery; it is published again.",
         action="Nothing where it is published again; else publish the window.",
         event="window.missing",
+        alert=True,
+    ),
+    "rejected by partner": State(
+        severity="ERROR",
+        sign="⊘",
+        colour="red",
+        meaning="The partner returned an error about the delivery as it was sent last.",
+        action="Read the returned file, fix the rows at the source and publish the window with --revise.",
+        event="window.rejected",
         alert=True,
     ),
     "partner mismatch": State(

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pipeline.clients import bigquery, connection, directory, pubsub, queries, secretmanager, storage
 from pipeline.clients.ssh import Server
+from pipeline.contracts import returned
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, PipelineError, TopicUnavailable
 from pipeline.keys import days_left
@@ -88,6 +89,7 @@ def _attempts(run: Run) -> Iterator[_Attempt]:
         yield _Attempt(f"table {settings.warehouse}.{dataset.table}", bigquery.SERVICE, partial(_table, dataset, run))
         yield _Attempt(f"types and filter of {dataset.series}", bigquery.SERVICE, partial(_types, dataset, run))
         yield _Attempt(f"watermark of {dataset.series}", bigquery.SERVICE, partial(_watermark, dataset, run))
+    yield _Attempt("descriptions of returned files", "contracts", partial(_descriptions, run))
     for bucket in (settings.archive_bucket, settings.records_bucket):
         yield _Attempt(f"bucket {bucket}", storage.SERVICE, partial(_bucket, bucket, run))
     for topic in (settings.topic, settings.rejected_topic):
@@ -123,6 +125,13 @@ def _contract(dataset: Dataset, run: Run) -> str:
     if (conflict := run.contracts.conflict(dataset)) is not None:
         raise ContractInvalid(conflict)
     return f"SHA-256 {dataset.sha256}, and its version was not used with another text"
+
+
+def _descriptions(run: Run) -> str:
+    found = returned.load(run.settings.contracts_directory)
+    if found.problems:
+        raise ContractInvalid("\n".join(found.problems))
+    return f"{len(found.usable)} can be used" if found.usable else "there is none: names of files say what they are"
 
 
 def _table(dataset: Dataset, run: Run) -> str:

@@ -7,7 +7,7 @@ what it lists. The delivery's own state is read only to be compared with these.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from pipeline.certify.partner import Shown, state_of
@@ -17,7 +17,8 @@ from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveDamaged, RecordDamaged
 from pipeline.records.folder import Folder, SlotFolder
-from pipeline.records.schema import Certificate, Delivered, Failed, FileState, Plan, Sealed
+from pipeline.records.returns import sentence
+from pipeline.records.schema import Certificate, Delivered, Failed, FileState, Plan, Rejected, Sealed
 from pipeline.run import Run
 from pipeline.window import HOUR, Slot
 
@@ -30,7 +31,8 @@ _ALTERED: Final = "another size"
 class Recorded:
     """The records of a slot's latest revision, read; `lost` says which of them cannot be, or are gone.
 
-    `contract` is the one that the delivery belongs to; without a plan, the deployed one.
+    `contract` is the one that the delivery belongs to; without a plan, the deployed one. `rejected` are the errors
+    that the partner returned about parts as they were sent last.
     """
 
     slot: Slot
@@ -42,6 +44,7 @@ class Recorded:
     deliveries: Mapping[int, list[Delivered]] | None = None
     failure: Failed | None = None
     lost: tuple[str, ...] = ()
+    rejected: Mapping[int, list[Rejected]] = field(default_factory=dict)
 
     @property
     def latest(self) -> Mapping[int, Delivered]:
@@ -72,10 +75,11 @@ def read(records: SlotFolder, run: Run) -> Recorded:
         contract = run.contracts.of(plan) if plan else contract
         sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
         deliveries = {part: folder.deliveries(part) for part in sorted(folder.delivered_parts)}
+        rejected = {part: folder.rejections(part, records[-1]) for part, records in deliveries.items()}
     except RecordDamaged as damage:
         return Recorded(slot, folder, contract, previous, failure=failure, lost=(damage.message,))
     lost = () if plan else ("the plan was listed and is gone",)
-    return Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost)
+    return Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost, rejected)
 
 
 def evidence(
@@ -126,6 +130,10 @@ def evidence(
         unproven=tuple(
             f"nothing proves that {one.file_name} arrived" for part, one in latest.items() if states[part] == "unproven"
         ),
+        rejected=tuple(
+            sentence(latest[part].file_name, errors[0]) for part, errors in recorded.rejected.items() if errors
+        ),
+        acknowledged=all(folder.is_acknowledged(part, one) for part, one in latest.items()),
     )
     return whole, {latest[part].file_name: state for part, state in states.items()}
 

@@ -74,7 +74,7 @@ def _problems(recorded: Recorded, recount: Recount, found: Evidence, verdict: Ve
         (0 if found.planned else recount.rows, "wait to be planned"),
     )
     problems += [f"{count} rows {what}" for count, what in counts if count]
-    problems += [*found.altered, *found.gone, *found.open_attempts, *found.unproven]
+    problems += [*found.rejected, *found.altered, *found.gone, *found.open_attempts, *found.unproven]
     failure = recorded.failure
     if failure is not None and verdict in ("missing", "stalled", "source not ready"):
         problems.append(f"the last attempt failed: {failure.code}, {failure.reason}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.certify.judged import Judged
+from pipeline.certify.verdict import Evidence
 from pipeline.messages import Request, write
 from pipeline.run import Run
 
@@ -45,9 +46,14 @@ def _message(found: Judged, run: Run) -> Request | None:
         case "refused":
             plan = found.recorded.plan
             return None if plan and plan.fingerprint == found.recount.fingerprint else plain
-        case "late rows" if run.settings.revise_late_rows:
+        case "late rows" | "rejected by partner" if _has_late_rows(evidence) and run.settings.revise_late_rows:
             return replace(plain, revise=True)
     return _sent_again(plain, found, run)
+
+
+def _has_late_rows(evidence: Evidence) -> bool:
+    """Whether rows are there that were not sent as they are now; of a rejected delivery they may be the fixed ones."""
+    return evidence.change.added > 0 or evidence.change.altered > 0
 
 
 def _sent_again(plain: Request, found: Judged, run: Run) -> Request | None:
@@ -55,7 +61,7 @@ def _sent_again(plain: Request, found: Judged, run: Run) -> Request | None:
     evidence = found.evidence
     if evidence.altered:
         return replace(plain, resend=True, cause=f"{plain.cause}-{run.now():%Y%m%d%H}"[:128])
-    if evidence.gone:
+    if evidence.gone and not evidence.rejected:  # a partner may put a file away that it rejects
         delivery = found.recorded.folder.delivery
         cause = f"certify-{delivery.slot.dataset}-{delivery.revision}-{VANISHED}"
         again = replace(plain, resend=True, cause=cause)

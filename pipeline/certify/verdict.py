@@ -16,7 +16,8 @@ class Evidence:
     that a window without rows has a file too. `stalled` says that the delivery was begun an hour ago or more. `records`
     and `archive` name what is missing or differs there; `altered` files have another size at the partner, `gone` ones
     are no longer there, `open_attempts` may still replace a file by half of it, and nothing proves that `unproven`
-    files arrived.
+    files arrived. `rejected` says which parts the partner returned an error about, and `acknowledged` that it returned
+    another file about each.
     """
 
     ready: bool
@@ -34,6 +35,8 @@ class Evidence:
     gone: tuple[str, ...] = ()
     open_attempts: tuple[str, ...] = ()
     unproven: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    acknowledged: bool = False
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -49,6 +52,7 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.undelivered:
         return "stalled" if evidence.stalled else "missing"
     faults: tuple[tuple[object, Verdict], ...] = (
+        (evidence.rejected, "rejected by partner"),
         (evidence.change.added or evidence.change.altered, "late rows"),
         (evidence.altered, "partner mismatch"),
         (evidence.gone, "vanished"),
@@ -57,4 +61,6 @@ def judge(evidence: Evidence) -> Verdict:
         (evidence.unproven, "unconfirmed"),
     )
     found = next((verdict for fault, verdict in faults if fault), None)
-    return found or ("certified" if evidence.rows_planned else "empty")
+    if found or not evidence.rows_planned:
+        return found or "empty"
+    return "acknowledged" if evidence.acknowledged else "certified"

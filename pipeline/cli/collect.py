@@ -21,7 +21,7 @@ def command(session: Session, here: bool, wait: int) -> int:
       python -m pipeline collect
       python -m pipeline collect --json
     """
-    from pipeline.collect import collect
+    from pipeline.collect.collection import collect
     from pipeline.records.schema import Returned
 
     if here:

@@ -67,16 +67,19 @@ def diff(session: Session, files: tuple[Path, ...], against: str | None, notice:
 def check(session: Session, contracts: Path, docs: Path) -> int:
     """Compare the contracts with the last released ones: version raised enough, notice written, pages current.
 
+    Descriptions of returned files are read too.
+
     Exit code 1 where anything is found.
 
     \b
     Examples:
       python -m pipeline contract check
     """
+    from pipeline.contracts import returned
     from pipeline.contracts.reader import load
     from pipeline.contracts.releases import problems
 
-    lacking = problems(load(contracts), docs)
+    lacking = [*problems(load(contracts), docs), *returned.load(contracts).problems]
     if session.as_json:
         session.write(lacking)
     else:

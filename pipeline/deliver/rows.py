@@ -6,7 +6,6 @@ the rows are named by a hash of their key, never by a value.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 from pipeline.contracts.dataset import LARGEST_SCALE, Column, Dataset
 from pipeline.errors import SourceChanged
 from pipeline.records.schema import Violation
+from pipeline.streams.digest import key_digest
 from pipeline.window import Window
 
 EXAMPLES: Final = 20
@@ -160,9 +160,9 @@ class Checks:
                 self.findings.broke(rule.column, rule.name, int(count), self._hashed(frame.filter(rule.broken)))
 
     def _hashed(self, rows: pl.DataFrame) -> list[str]:
-        """The first rows by SHA-256 of their key; several key columns are joined by the unit separator."""
+        """The first rows by the digest of their key."""
         keys = rows.select(pl.col(name).cast(pl.String) for name in self.dataset.key).head(EXAMPLES).rows()
-        return [hashlib.sha256("\x1f".join(part or "" for part in key).encode()).hexdigest() for key in keys]
+        return [key_digest(key) for key in keys]
 
     def _add_totals(self, frame: pl.DataFrame) -> None:
         totals = self.findings.totals

@@ -6,6 +6,7 @@ overlapping runs need no lock. Only this package spells a record's name or path,
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +17,24 @@ from pipeline.clients.storage import Bucket
 from pipeline.errors import ArchiveUnavailable, RecordDamaged
 from pipeline.records.envelope import written
 from pipeline.records.reading import stored
-from pipeline.records.schema import Certificate, Delivered, Failed, Plan, Record, Refused, Sealed, Sending
+from pipeline.records.schema import (
+    Acknowledged,
+    Certificate,
+    Delivered,
+    Failed,
+    Plan,
+    Record,
+    Refused,
+    Rejected,
+    Sealed,
+    Sending,
+)
 from pipeline.window import Delivery, Slot
 
 DELIVERIES: Final = "deliveries"
 KINDS: Final[dict[str, type[Record]]] = {
-    kind.__name__.lower(): kind for kind in (Plan, Refused, Sealed, Sending, Failed, Delivered, Certificate)
+    kind.__name__.lower(): kind
+    for kind in (Plan, Refused, Sealed, Sending, Failed, Delivered, Rejected, Acknowledged, Certificate)
 }
 """Kinds of record that a delivery has, by the word that their names begin with."""
 
@@ -139,6 +152,28 @@ class Folder:
         """When the latest delivery of the part was recorded, by the store's clock."""
         numbers = [number for of, number in self._numbers("delivered") if of == part]
         return self.names[f"delivered-{part}-{max(numbers)}"] if numbers else None
+
+    def add_answer(self, record: Rejected | Acknowledged) -> None:
+        """Record what a returned file says of a part; nothing where that file's answer is recorded."""
+        digest = hashlib.sha256(record.returned.encode()).hexdigest()[:12]
+        self._create(f"{type(record).__name__.lower()}-{record.part}-{digest}", record)
+
+    def rejections(self, part: int, latest: Delivered) -> list[Rejected]:
+        """The errors about the part as it was sent last, in the order in which they were recorded."""
+        return [self._present(name, Rejected) for name in self._answers("rejected", part, latest)]
+
+    def is_acknowledged(self, part: int, latest: Delivered) -> bool:
+        """Whether a returned file about the part as it was sent last is no error."""
+        return bool(self._answers("acknowledged", part, latest))
+
+    def _answers(self, kind: str, part: int, latest: Delivered) -> list[str]:
+        """The answers that came after the latest sending of the part began, by the store's clock.
+
+        The partner may answer before the sending is recorded as delivered. Version 0.1.0 announced no sending.
+        """
+        since = self.attempts(part).get(latest.attempt) or self.delivered_at(part)
+        names = {name: at for name, at in self.names.items() if name.startswith(f"{kind}-{part}-")}
+        return sorted((name for name, at in names.items() if since is None or at >= since), key=names.__getitem__)
 
     @property
     def certified_at(self) -> datetime | None:

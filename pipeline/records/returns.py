@@ -9,7 +9,7 @@ from typing import Final
 from pipeline.clients.storage import Bucket
 from pipeline.records.envelope import written
 from pipeline.records.reading import stored
-from pipeline.records.schema import Outcome, Returned
+from pipeline.records.schema import Acknowledged, Outcome, Rejected, Returned
 
 RETURNS: Final = "returns"
 
@@ -34,6 +34,24 @@ class ReturnsFolder:
         """What became of every file whose name is wanted, by name; only those are read."""
         paths = (path for path in sorted(self.names) if wanted(path.split("/")[1]))
         return [record for path in paths if (record := stored(self._bucket, path, Returned)) is not None]
+
+
+def answer(record: Returned) -> Rejected | Acknowledged:
+    """What a returned file says of the part that it names, as it is recorded with the delivery."""
+    assert record.part is not None, "a file that answers names a part"
+    path = _path(record.file_name, record.size, record.modified, record.outcome)
+    if record.error:
+        return Rejected(part=record.part, file_name=record.file_name, returned=path, reasons=record.reasons)
+    return Acknowledged(part=record.part, file_name=record.file_name, returned=path)
+
+
+def sentence(sent: str, record: Rejected) -> str:
+    """The rejection of a file of ours, with the rows by reason where they were read."""
+    rows = ""
+    if record.reasons is not None:
+        counts = ", ".join(f"{reason.rows:,} {reason.reason}" for reason in record.reasons)
+        rows = f", {sum(reason.rows for reason in record.reasons):,} rows" + (f": {counts}" if counts else "")
+    return f"the partner rejected {sent}: it returned {record.file_name}{rows}"
 
 
 def returns_folder(bucket: Bucket) -> ReturnsFolder:

@@ -17,6 +17,7 @@ from pipeline import VERSION
 from pipeline.clients.counts import PartCount, Waiting
 from pipeline.clients.ssh import Protection
 from pipeline.clients.storage import StoredObject
+from pipeline.contracts.returned import Reason
 from pipeline.states import Verdict
 
 
@@ -213,6 +214,26 @@ class Emitted(Record):
     """The function has emitted the alarm of the same name."""
 
 
+class Rejected(Record):
+    """The partner returned an error about a part: the file, the record of it (`returned`), and what its rows say.
+
+    `reasons` is None where no description says how the file's rows are read.
+    """
+
+    part: int
+    file_name: str
+    returned: str
+    reasons: tuple[Reason, ...] | None = None
+
+
+class Acknowledged(Record):
+    """The partner returned a file about a part that is no error."""
+
+    part: int
+    file_name: str
+    returned: str
+
+
 Outcome = Literal["collected", "skipped", "failed"]
 """What became of a returned file: archived; left there for good, as it cannot be collected; or to be tried again."""
 
@@ -221,7 +242,9 @@ class Returned(Record):
     """A file that the partner sent back: where it is archived, what it is about, and who signed it.
 
     `file_name` is the name as names.shown gives it. `problem` says what is wrong with the file, if anything is; one
-    that was not collected is not archived.
+    that was not collected is not archived. `description` names the description that its rows were read by, with the
+    SHA-256 of its text. `answers` says whether it speaks of a part that was sent. Versions before 0.2.0 recorded none
+    of part, answers, description, reasons.
     """
 
     file_name: str
@@ -236,6 +259,10 @@ class Returned(Record):
     revision: int | None
     outcome: Outcome = "collected"
     problem: str | None = None
+    part: int | None = None
+    answers: bool | None = None
+    description: str | None = None
+    reasons: tuple[Reason, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

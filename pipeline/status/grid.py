@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pipeline.clients.counts import Waiting
+from pipeline.records.returns import sentence
 from pipeline.states import STATES, StateName
 from pipeline.status.history import History
 from pipeline.window import HOUR, Slot, Window, rfc3339
@@ -19,6 +20,7 @@ _UNTIL_DELIVERED: Final[tuple[StateName, ...]] = (
     "source not ready",
     "partner mismatch",
     "refused",
+    "rejected by partner",
 )
 """Verdicts that a later delivery answers; any other verdict stands until certify gives another."""
 
@@ -155,6 +157,12 @@ def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]
     certificate, progress = history.certificate, _progress(history)
     if history.damage:
         return "archive mismatch", history.damage
+    if (
+        progress == "delivered"
+        and history.rejected
+        and (certificate is None or STATES[certificate.verdict].severity != "CRITICAL")
+    ):
+        return "rejected by partner", _rejections(history)
     if certificate is not None:
         delivered = max((delivered.created for delivered in history.delivered), default=None)
         answered = certificate.verdict in _UNTIL_DELIVERED and (
@@ -172,6 +180,13 @@ def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]
     if now < history.slot.window.end + HOUR:
         return "awaited", ()
     return "missing", _why(history) or ("nothing is recorded for it",)
+
+
+def _rejections(history: History) -> tuple[str, ...]:
+    """What the partner rejected, the first error of each part."""
+    sent = {delivered.part: delivered.file_name for delivered in history.delivered}
+    first = {record.part: record for record in reversed(history.rejected)}
+    return tuple(sentence(sent[part], record) for part, record in sorted(first.items()))
 
 
 def _why(history: History) -> tuple[str, ...]:

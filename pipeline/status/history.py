@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from pipeline.errors import RecordDamaged
 from pipeline.records.folder import SlotFolder
-from pipeline.records.schema import Certificate, Delivered, Failed, Plan, Returned, Sealed
+from pipeline.records.schema import Certificate, Delivered, Failed, Plan, Rejected, Returned, Sealed
 from pipeline.run import Run
 from pipeline.streams import background
 from pipeline.window import Slot, Window
@@ -25,6 +25,7 @@ T = TypeVar("T")
 class History:
     """The records of a slot's latest revision; `damage` says which of them cannot be read.
 
+    `rejected` are the errors that the partner returned about parts as they were sent last.
     `revision` is 0 where nothing was planned; a certificate may be there all the same. Not `due` are hours outside the
     time that files are sent for: the contract's, and from FIRST_HOUR or the first plan on.
     """
@@ -39,6 +40,7 @@ class History:
     damage: tuple[str, ...] = ()
     due: bool = True
     failure: Failed | None = None
+    rejected: tuple[Rejected, ...] = ()
 
 
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
@@ -63,6 +65,8 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
 
     sealed = [readable(partial(folder.sealed, part)) for part in sorted(folder.sealed_parts)]
     delivered = [readable(partial(folder.deliveries, part)) for part in sorted(folder.delivered_parts)]
+    latest = [records[-1] for records in delivered if records]
+    rejected = [readable(partial(folder.rejections, one.part, one)) for one in latest]
     return History(
         slot=slot,
         revision=folder.delivery.revision,
@@ -70,6 +74,7 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
         plan=readable(folder.plan),
         sealed=tuple(record for record in sealed if record is not None),
         delivered=tuple(record for records in delivered for record in records or ()),
+        rejected=tuple(record for records in rejected for record in records or ()),
         certificate=readable(folder.certificate),
         failure=readable(folder.last_failure),
         damage=tuple(damage),

@@ -117,9 +117,17 @@ def _(certificate: Certificate, revision: int, slot: Slot) -> Iterator[Moment]:
 
 
 def _returned(record: Returned) -> Moment:
-    kind = "error file" if record.error else "returned file"
+    answers = record.answers and record.outcome != "failed"
+    if record.error:
+        kind = "rejected by partner" if answers else "error file"
+    else:
+        kind = "acknowledged" if answers and record.problem is None else "returned file"
     size = f"{record.size:,} bytes, signature {record.signature}"
-    return Moment(record.created, record.revision, kind, f"{record.file_name}, {size}.", is_bad=record.error)
+    lines = [f"{reason.rows:,} rows: {reason.reason}" for reason in record.reasons or ()]
+    lines += [record.problem] if record.problem else []
+    return Moment(
+        record.created, record.revision, kind, f"{record.file_name}, {size}.", tuple(lines), is_bad=record.error
+    )
 
 
 def spoken(duration: timedelta) -> str:

@@ -84,7 +84,7 @@ resource "google_monitoring_alert_policy" "nothing_certified" {
   notification_channels = local.channels
 
   conditions {
-    display_name = "No window.certified and no window.empty for ${var.alerting.certified_within_hours} hours"
+    display_name = "No window.certified, window.acknowledged or window.empty for ${var.alerting.certified_within_hours} hours"
 
     # An hour without one, for the other hours. vector(0) speaks where there never was one, and without labels like the
     # sum before it: one series, whose clock does not begin again when the other takes over.

@@ -19,13 +19,14 @@ locals {
     "window.rows_gone"        = { severity = "WARNING", lasting = 0, what = "Rows that were sent are in no window of the source any more." }
     "window.not_ready"        = { severity = "WARNING", lasting = 0, what = "A window is due to be certified and the warehouse has not finished it." }
     "window.resent"           = { severity = "WARNING", lasting = 0, what = "A file at the partner differed and is sent again." }
+    "window.rejected"         = { severity = "ERROR", lasting = 0, what = "The partner returned an error about a delivery; it is not certified." }
     "window.partner_mismatch" = { severity = "ERROR", lasting = 0, what = "The partner holds a file of another size than was sent; it is sent again." }
     "window.mismatch"         = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
     "window.republished"      = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
     "delivery.late"           = { severity = "WARNING", lasting = 0, what = "A delivery came later than its contract promises." }
     "ledger.failed"           = { severity = "ERROR", lasting = 0, what = "The ledger of records could not be extended; the next certify makes up for it." }
     "returns.error"           = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
-    "returns.failed"          = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected or opened." }
+    "returns.failed"          = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected, opened, read or matched." }
     "key.expiring"            = { severity = "WARNING", lasting = 0, what = "A key expires soon." }
     "contract.ending"         = { severity = "WARNING", lasting = 0, what = "A contract ends soon; then its files are not sent any more." }
     "key.unusable"            = { severity = "CRITICAL", lasting = 0, what = "A key is expired, revoked or cannot do its work." }
@@ -38,7 +39,7 @@ locals {
 
   # Counted for the absence alert and the dashboard.
   settled = {
-    "window.settled"     = { events = ["window.certified", "window.empty"], what = "A window was certified, or had no rows and is recorded as empty." }
+    "window.settled"     = { events = ["window.certified", "window.acknowledged", "window.empty"], what = "A window was certified, by us or by the partner too, or had no rows and is recorded as empty." }
     "delivery.completed" = { events = ["delivery.completed"], what = "Every part of a delivery is at the partner." }
   }
 

@@ -23,6 +23,7 @@ WORSE_FIRST: list[tuple[dict[str, object], Verdict]] = [
     ({"refused": True}, "refused"),
     ({"undelivered": (1,), "stalled": True}, "stalled"),
     ({"undelivered": (1,)}, "missing"),
+    ({"rejected": ("f.pgp",)}, "rejected by partner"),
     ({"change": Change(added=1)}, "late rows"),
     ({"change": Change(altered=1)}, "late rows"),
     ({"altered": ("f.pgp",)}, "partner mismatch"),
@@ -31,6 +32,7 @@ WORSE_FIRST: list[tuple[dict[str, object], Verdict]] = [
     ({"change": Change(deleted=1)}, "rows gone"),
     ({"unproven": ("f.pgp",)}, "unconfirmed"),
     ({"rows_planned": 0}, "empty"),
+    ({"acknowledged": True}, "acknowledged"),
     ({}, "certified"),
 ]
 """Each finding alone; where several come together, the one that stands first here is the verdict."""
@@ -52,6 +54,8 @@ evidence = st.builds(
     gone=names,
     open_attempts=names,
     unproven=names,
+    rejected=names,
+    acknowledged=st.booleans(),
 )
 
 
@@ -76,11 +80,11 @@ def test_every_verdict_of_the_table_can_be_given_and_no_other() -> None:
 def test_nothing_is_certified_that_anything_speaks_against(found: Evidence) -> None:
     against = (
         *(found.records, found.archive, found.undelivered),
-        *(found.altered, found.gone, found.open_attempts, found.unproven),
+        *(found.altered, found.gone, found.open_attempts, found.unproven, found.rejected),
     )
     change = found.change
     clean = not any(against) and not (change.added or change.altered or change.deleted)
-    settled = judge(found) in ("certified", "empty")
+    settled = judge(found) in ("certified", "acknowledged", "empty")
     nothing = found.ready and not (found.planned or found.rows_now or found.records or found.archive)
     assert settled == ((found.planned and clean and not found.refused) or nothing)
 

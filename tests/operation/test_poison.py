@@ -18,7 +18,7 @@ import requests
 
 from localcloud import keys
 from localcloud.partner.running import running
-from pipeline import collect
+from pipeline.collect import collection
 from tests.operation.misbehaving import Entry, Table, misbehaving
 from tests.operation.operator import Operator
 from tests.operation.test_collect import Returns, gpg, returns
@@ -67,7 +67,7 @@ class Poisoned:
 @pytest.fixture
 def poisoned(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Poisoned]:
     """An empty returns server that misbehaves on order; a file that is silent is given a second."""
-    monkeypatch.setattr(collect, "READ_SECONDS", 1.0)
+    monkeypatch.setattr(collection, "READ_SECONDS", 1.0)
     with misbehaving() as table:
         operator.deployment.cloud.add_secret("poison-key", table.login.private)
         operator.deployment.cloud.add_secret("poison-host-keys", table.host_key.public)

@@ -6,11 +6,9 @@ to be tried again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from pipeline import log
@@ -18,11 +16,15 @@ from pipeline.clients.directory import Directory, Kind, Listed, directory
 from pipeline.clients.names import shown
 from pipeline.clients.ssh import Server
 from pipeline.clients.storage import StoredObject
+from pipeline.collect.matching import Meaning, about, meaning, sent
+from pipeline.contracts.returned import Descriptions, load
 from pipeline.errors import CredentialsUnavailable, KeyUnusable, PartnerRefused, PartnerUnavailable
+from pipeline.messages import Request, write
 from pipeline.pgp.decrypt import PLAIN, Content, Reading, is_message, opened, reading
+from pipeline.records.returns import answer
 from pipeline.records.schema import Outcome, Returned
 from pipeline.run import Run
-from pipeline.window import Delivery, Slot, Window
+from pipeline.window import Slot
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the largest file that is fetched, and of the most that one opens to; errors and acknowledgements are far
@@ -35,21 +37,13 @@ _NO_FILE: Final[dict[Kind, str]] = {
     "other": "It is no file that can be collected, but a pipe, a socket or a device.",
 }
 
+_UNOPENED: Final = Content(None, "not opened")
+
 PIECE: Final = 8 * 1024 * 1024
 OPEN_SECONDS: Final = 60.0
 READ_SECONDS: Final = 30.0
 """How long a file may take to be read, and one second more for each of its SECOND_BYTES."""
 SECOND_BYTES: Final = 250_000
-
-
-@dataclass(frozen=True, slots=True)
-class _About:
-    """The delivery whose file name stands in the returned file's name."""
-
-    dataset: str
-    start: datetime
-    revision: int
-    part: int
 
 
 def collect(run: Run) -> list[Returned]:
@@ -89,6 +83,7 @@ class _Collector:
         self._keys: Reading | None = None
         self._recorded = run.records.returns()
         self._collected: set[tuple[str, int, int]] = set()
+        self._judged: set[Slot] = set()
 
     def collect(self) -> None:
         """Deal with every entry that is not recorded; those that failed before come last, so that they stop none."""
@@ -128,11 +123,12 @@ class _Collector:
         place = f"returns/{self._run.now():%Y/%m/%d}/{self._run.attempt}/{name}"
         archived = self._run.archive.write(place, _pieces(raw))
         content = self._opened(raw)
+        said = self._meaning(name, content.opened if content.opened is not None else None if is_message(raw) else raw)
         raw.clear()  # both may be large
         plain = None
         if content.opened is not None:
             plain = self._run.archive.write(f"{place}.opened", _pieces(content.opened))
-        self._report(entry, "collected", content.problem, content.signature, archived, plain)
+        self._report(entry, "collected", None, content, said, archived, plain)
         self._collected.add((name, entry.size, entry.modified))
 
     def _report(
@@ -140,13 +136,20 @@ class _Collector:
         entry: Listed,
         outcome: Outcome,
         problem: str | None = None,
-        signature: str = "not opened",
+        content: Content = _UNOPENED,
+        said: Meaning | None = None,
         archived: StoredObject | None = None,
         plain: StoredObject | None = None,
     ) -> None:
-        """Emit the event of a file, then record it: a lost answer to the record may repeat an alert, never lose it."""
+        """Emit the event of a file, tell the delivery, record the file: a lost answer repeats that, never loses it."""
+        if self._has(entry, outcome):
+            return  # failed again, and was reported the first time
         name = shown(entry.name)
-        about = self._about(name)
+        said = said or self._meaning(name, None)
+        subject = about(name, self._run.contracts.every())
+        folder = sent(subject, self._run.records) if subject else None
+        if subject is not None and folder is None:
+            problem = problem or f"It names {subject}, which was never sent."
         is_file = entry.kind == "file"
         record = Returned(
             file_name=name,
@@ -154,31 +157,59 @@ class _Collector:
             modified=entry.modified if is_file else 0,
             archived=archived,
             opened=plain,
-            signature=signature,
-            error=re.search(self._run.settings.returns_error_pattern, name) is not None,
-            dataset=about.dataset if about else None,
-            start=about.start if about else None,
-            revision=about.revision if about else None,
+            signature=content.signature,
+            error=said.error,
+            dataset=subject.dataset if subject else None,
+            start=subject.start if subject else None,
+            revision=subject.revision if subject else None,
+            part=subject.part if subject else None,
+            answers=folder is not None if subject else None,
             outcome=outcome,
-            problem=problem,
+            problem=problem or content.problem or said.problem,
+            description=str(said.description) if said.description else None,
+            reasons=said.reasons,
         )
-        if self._has(entry, outcome):
-            return  # failed again, and was reported the first time
-        incomplete = outcome == "failed" and problem is not None and problem.startswith("It is still")
-        log.emit(
-            "returns.incomplete" if incomplete else "returns.failed" if problem else _event(record),
-            f"The returned file {name}: {problem}" if problem else None,
+        event = _event(record)
+        self._run.alarm(
+            event,
+            f"The returned file {name}: {record.problem}" if record.problem else None,
             file=name,
             bytes=entry.size,
             dataset=record.dataset,
+            window=str(folder.delivery.slot.window) if folder else None,
             window_start=record.start.isoformat() if record.start else None,
             revision=record.revision,
+            part=record.part,
             signature=record.signature,
-            problem=problem,
+            rows=sum(reason.rows for reason in record.reasons) if record.reasons is not None else None,
+            problem=record.problem,
         )
+        told = folder if is_file and outcome != "failed" and (record.error or said.acknowledges) else None
+        if told is not None:
+            told.add_answer(answer(record))
         self._recorded.add(record)
-        if not incomplete:
+        if told is not None and record.error:
+            self._judge(told.delivery.slot)
+        if event != "returns.incomplete":
             self.results.append(record)
+
+    def _judge(self, slot: Slot) -> None:
+        """Have the slot certified now, once: its hour may be longer ago than the hourly certify looks."""
+        if slot not in self._judged:
+            request = Request("certify", f"collect-{self._run.attempt}", (slot.dataset,), slot.window)
+            self._run.topics.publish(self._run.settings.topic, [write(request)])
+            self._judged.add(slot)
+
+    def _meaning(self, name: str, content: bytearray | None) -> Meaning:
+        return meaning(name, content, self._descriptions, self._run.settings.returns_error_pattern)
+
+    @cached_property
+    def _descriptions(self) -> Descriptions:
+        """How files are read, loaded with the first file; a description that is wrong is reported and not used."""
+        found = load(self._run.settings.contracts_directory)
+        for problem in found.problems:
+            log.emit("returns.failed", f"A description of returned files cannot be used: {problem}", problem=problem)
+        return found
 
     def _opened(self, raw: bytearray) -> Content:
         """The content of a message to us; a plain file has none."""
@@ -205,22 +236,12 @@ class _Collector:
         key = (shown(entry.name), entry.size, entry.modified)
         if entry.kind != "file" or not (key in self._collected or self._has(entry, "collected")):
             return False
-        about = self._about(entry.name)
-        if about is None:
+        subject = about(entry.name, self._run.contracts.every())
+        delivery = subject.delivery if subject else None
+        if subject is None or delivery is None:
             return True
-        try:
-            hour = Window.hour(about.start)
-        except (ValueError, OverflowError):  # a name like ours of an hour that there is not
-            return True
-        delivery = Delivery(Slot(about.dataset, hour), about.revision)
-        deliveries = self._run.records.folder(delivery.slot).revision(delivery.revision).deliveries(about.part)
+        deliveries = self._run.records.folder(delivery.slot).revision(delivery.revision).deliveries(subject.part)
         return all((ours.file_name, ours.size) != (entry.name, entry.size) for ours in deliveries)
-
-    def _about(self, name: str) -> _About | None:
-        for dataset in self._run.contracts.every():
-            if (recognised := dataset.recognise(name)) is not None:
-                return _About(dataset.series, *recognised)
-        return None
 
 
 class _Connection:
@@ -251,7 +272,12 @@ def _listed(there: Directory) -> list[Listed]:
 
 
 def _event(record: Returned) -> str:
-    return "returns.error" if record.error else "returns.received"
+    """The event of a file: one that is still being written is none yet, an error is told as one whatever else it is."""
+    if record.outcome == "failed" and record.problem is not None and record.problem.startswith("It is still"):
+        return "returns.incomplete"
+    if record.error and record.outcome != "failed":
+        return "returns.error"
+    return "returns.failed" if record.problem else "returns.received"
 
 
 def _pieces(content: bytearray) -> Iterator[bytes]:

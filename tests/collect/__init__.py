@@ -1,0 +1,1 @@
+"""What the partner returned: read, matched to its delivery, and judged."""
