@@ -126,9 +126,9 @@ class Run:
         A typed command writes its events to a terminal or to nothing, and what it records the function does not find
         again. So an event that alerts rest on is recorded then, for the function to emit. Raises ArchiveUnavailable.
         """
+        log.emit(event, message, **fields)
         if self.typed and event in log.ALERTS:
             self.records.add_alarm(Alarm(event=event, message=message, fields={**log.labels(), **fields}))
-        log.emit(event, message, **fields)
 
     def emit_recorded_alarms(self) -> None:
         """Emit every alarm that a typed command recorded, once. Raises ArchiveUnavailable, RecordDamaged."""
