@@ -6,14 +6,14 @@ Neither may hold up the other, nor a certificate: a failure is logged and the ne
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from functools import partial
+from functools import cache
 from typing import Final
 
 from pipeline import log
 from pipeline.errors import PipelineError
-from pipeline.pgp.keyring import keyring
+from pipeline.pgp.keyring import Keyring, keyring
 from pipeline.pgp.signature import detached
 from pipeline.records import ledger
 from pipeline.run import Run
@@ -37,13 +37,19 @@ def publish(run: Run) -> None:
 def extend_ledger(run: Run) -> None:
     """Make and sign the pages of the ledger that are due; nothing where no signing key is used.
 
-    Raises KeyUnusable, CredentialsUnavailable, ArchiveUnavailable, RecordDamaged, OutOfTime.
+    The key ring is opened for the first of them. Raises KeyUnusable, CredentialsUnavailable, ArchiveUnavailable,
+    RecordDamaged, OutOfTime.
     """
     if not run.settings.pgp_sign:
         return
-    with keyring(run.settings, run.credentials) as keys:
+    with ExitStack() as ending:
+
+        @cache
+        def keys() -> Keyring:
+            return ending.enter_context(keyring(run.settings, run.credentials))
+
         bucket = run.bucket(run.settings.records_bucket)
-        for made in ledger.extend(bucket, run.now(), partial(detached, keys=keys)):
+        for made in ledger.extend(bucket, run.now(), lambda content: detached(content, keys=keys())):
             log.emit("ledger.page", None, hour=made.hour.isoformat(), records=len(made.records))
 
 

@@ -55,11 +55,14 @@ class LedgerPage(BaseModel):
 
 
 def extend(bucket: Bucket, now: datetime, sign: Sign, most: int = MOST_PAGES) -> list[LedgerPage]:
-    """Make and sign the pages that are due, `most` of them; nothing where all are there.
+    """Make and sign the pages that are due, `most` of them. Where the newest is there and signed, all before it are.
 
     Two runs at once make the same page; the signature of the first is kept. Raises ArchiveUnavailable, RecordDamaged
     (the last page cannot be read), OutOfTime, and whatever `sign` raises.
     """
+    due = floor(now - SETTLED) - HOUR
+    if bucket.stat(path_of(due) + SIGNATURE) is not None:
+        return []
     hours: list[datetime] = []
     signed: set[datetime] = set()
     created: list[tuple[datetime, str]] = []
@@ -81,7 +84,7 @@ def extend(bucket: Bucket, now: datetime, sign: Sign, most: int = MOST_PAGES) ->
             bucket.create(path_of(last) + SIGNATURE, sign(content), "application/pgp-signature")
     hour = last + HOUR if last is not None else floor(min(created)[0])
     pages: list[LedgerPage] = []
-    while hour + HOUR + SETTLED <= now and len(pages) < most:
+    while hour <= due and len(pages) < most:
         names = sorted(name for at, name in created if hour <= at < hour + HOUR)
         page = _kept(bucket, LedgerPage(hour=hour, previous=previous, records=_digests(bucket, names)), sign)
         previous = hashlib.sha256(page.written()).hexdigest()
@@ -104,9 +107,10 @@ def _digests(bucket: Bucket, names: list[str]) -> dict[str, str]:
 def _kept(bucket: Bucket, page: LedgerPage, sign: Sign) -> LedgerPage:
     """The page that holds from now on: this one, or that of a run which was first. Signed in either case."""
     content = page.written()
-    if not bucket.create(path_of(page.hour), content):
-        content = _content(bucket, page.hour)
-    bucket.create(path_of(page.hour) + SIGNATURE, sign(content), "application/pgp-signature")
+    signature = sign(content)  # first, so that a key which cannot sign leaves no page without a signature
+    if not bucket.create(path_of(page.hour), content) and (kept := _content(bucket, page.hour)) != content:
+        content, signature = kept, sign(kept)
+    bucket.create(path_of(page.hour) + SIGNATURE, signature, "application/pgp-signature")
     return parsed(content, path_of(page.hour))
 
 

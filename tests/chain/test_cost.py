@@ -14,7 +14,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline.clients.secretmanager import Credentials, Secret
-from pipeline.window import Slot, Window
+from pipeline.records import ledger
+from pipeline.window import HOUR, Slot, Window
 from tests.deployment import InProcessDeployment
 from tests.terraform import cost
 from tests.terraform.cost import CERTIFIED_SLOT, CERTIFY, DELIVERY, Counted
@@ -87,6 +88,11 @@ def _close(counted: Counted, said: Counted) -> None:
         assert measured == pytest.approx(used, rel=0.33, abs=least), f"{name} of {counted}: put it into {cost.__file__}"
 
 
+def age(deployment: InProcessDeployment, names: str, time: timedelta) -> None:
+    """Have the store say of the records of such names that they were created so much earlier."""
+    deployment.cloud.age(f"^{deployment.records_bucket}/{names}", time.total_seconds())
+
+
 def test_what_the_table_of_costs_counts_is_what_is_asked(deployment: InProcessDeployment, meter: Meter) -> None:
     latest = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
     hours = [Window.hour(latest - timedelta(hours=back)) for back in reversed(range(max(LOOK_BACKS)))]
@@ -100,12 +106,19 @@ def test_what_the_table_of_costs_counts_is_what_is_asked(deployment: InProcessDe
     for window in hours[1:]:
         deployment.deliver(Slot("payments", window))
 
+    due = ledger.floor(datetime.now(UTC) - ledger.SETTLED) - HOUR
+    newest = f"deliveries/.*/{hours[-1].start:%H%M}/"  # the ledger's page that is due has the records of one delivery
+    ago = datetime.now(UTC) - (due + HOUR / 2)
+    age(deployment, newest, ago)
+    age(deployment, f"(?!{newest})", ago + timedelta(days=1))
+    deployment.run({"action": "certify", "datasets": ["payments"]})
     steady = {}
     for look_back in LOOK_BACKS:
         deployment.set(LOOK_BACK_HOURS=str(look_back))
         for _ in range(2):  # the second finds nothing new
-            for page in deployment.cloud.storage.list_blobs(deployment.records_bucket, prefix="status/"):
-                page.delete()  # it is made once an hour, and certify runs once an hour
+            for prefix in ("status/", ledger.path_of(due)):  # they are made once an hour, and certify runs once an hour
+                for page in deployment.cloud.storage.list_blobs(deployment.records_bucket, prefix=prefix):
+                    page.delete()
             meter.read(hour)
             deployment.run({"action": "certify", "datasets": ["payments"]})
         steady[look_back] = meter.read(hour)

@@ -107,13 +107,21 @@ def test_two_runs_at_once_make_the_same_pages(bucket: Bucket, keys: Keyring, who
     assert findings(copied(bucket), who) == []
 
 
-def test_a_run_that_died_before_it_signed_is_made_up_for(bucket: Bucket, keys: Keyring, who: People) -> None:
+def test_a_key_that_cannot_sign_leaves_no_page(bucket: Bucket) -> None:
     def dies(_: bytes) -> bytes:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         ledger.extend(bucket, THIS_HOUR + ledger.SETTLED, dies)
-    assert len(bucket.names("ledger/")) == 1
+    assert bucket.names("ledger/") == []
+
+
+@pytest.mark.parametrize("made", [1, 4])
+def test_a_run_that_died_before_its_signature_was_kept_is_made_up_for(
+    bucket: Bucket, keys: Keyring, who: People, made: int
+) -> None:
+    last = pages(bucket, keys, most=made)[-1]
+    bucket.handle.blob(ledger.path_of(last.hour) + ledger.SIGNATURE).delete()
     pages(bucket, keys)
     assert findings(copied(bucket), who) == []
 
