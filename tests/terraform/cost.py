@@ -47,7 +47,7 @@ DELIVERY: Final = Counted(class_a=14, class_b=8, secrets=5, scanned=2.0)
 """One delivery of one part."""
 
 CERTIFY: Final = Counted(class_a=20, class_b=28, secrets=5, scanned=2.0)
-"""One certify of one dataset, whatever its look-back, with the page and the ledger's page, which reads the records of an hour."""
+"""One certify of one dataset, whatever its look-back, with the page and the ledger's page of one delivery's records."""
 
 CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=0.04)
 """One hour of one dataset in a certify that finds nothing new; of the first, the last and each 24th hour before it all
