@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "open": "open",
     "verify-setup": "verify_setup",
     "verify-records": "verify_records",
+    "evidence": "evidence",
     "contract": "contract",
     "chain": "chain",
 }

@@ -34,7 +34,8 @@ THRESHOLDS: Final = (1, 7, 14, 30)
 class KeyState:
     """One key: what it is for, its fingerprint, days left (None: no end), and the trouble with it, if any.
 
-    `event` is the log event that reports it. `detail` says what the key, or the server that it is for, can do.
+    `event` is the log event that reports it. `detail` says what the key, or the server that it is for, can do; `ends`
+    when the key ends.
     """
 
     key: str
@@ -43,6 +44,7 @@ class KeyState:
     trouble: str | None = None
     event: str = "key.usable"
     detail: str = ""
+    ends: datetime | None = None
 
     @property
     def needs_attention(self) -> bool:
@@ -66,12 +68,22 @@ def look_at_keys(run: Run) -> list[KeyState]:
     return states
 
 
-def _looks(run: Run) -> Iterator[Callable[[], KeyState]]:
-    """A way to look at each key, those first that need no server."""
+def pgp_keys(run: Run) -> list[KeyState]:
+    """The state of the PGP keys that are in use now; nothing is reported, and no server is asked but the secrets'."""
+    return [look() for look in _pgp_looks(run)]
+
+
+def _pgp_looks(run: Run) -> Iterator[Callable[[], KeyState]]:
     settings = run.settings
     yield partial(_pgp, "partner's encryption key", settings.partner_key_secret, "e", run)
     if settings.pgp_sign:
         yield partial(_pgp, "our signing key", settings.signing_key_secret, "s", run)
+
+
+def _looks(run: Run) -> Iterator[Callable[[], KeyState]]:
+    """A way to look at each key, those first that need no server."""
+    settings = run.settings
+    yield from _pgp_looks(run)
     yield partial(_ssh, "partner's server", run.partner)
     if settings.returns_host:
         yield partial(_ssh, "returns server", run.returns)
@@ -138,7 +150,7 @@ def _pgp(what: str, secret: str, capability: Capability, run: Run) -> KeyState:
         return KeyState(what, "", None, error.message, "key.unchecked")
     except (KeyUnusable, CredentialsUnavailable) as error:
         return KeyState(what, "", None, error.message, "key.unusable")
-    return KeyState(what, key.fingerprint, days_left(key, run.now()), detail=key.description)
+    return KeyState(what, key.fingerprint, days_left(key, run.now()), detail=key.description, ends=key.expires)
 
 
 def _passphrase(run: Run) -> str | None:

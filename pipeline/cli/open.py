@@ -12,6 +12,7 @@ from typing import IO, Final
 
 import click
 
+from pipeline.cli.files import whole
 from pipeline.cli.session import OK, PERMANENT, Session, operator
 
 VARIABLE: Final = "OPEN_PASSPHRASE"
@@ -112,12 +113,6 @@ def _give(content: IO[bytes], output: Path | None) -> int:
         shutil.copyfileobj(content, sys.stdout.buffer)
         sys.stdout.flush()
         return content.tell()
-    draft = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            shutil.copyfileobj(content, file)
-        draft.replace(output)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from None
+    with whole(output) as file:
+        shutil.copyfileobj(content, file)
     return content.tell()

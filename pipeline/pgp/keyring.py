@@ -6,10 +6,11 @@ the first byte, and then tried with the options of a real message; the error say
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pipeline.clients.material import cleaned
 from pipeline.clients.secretmanager import Credentials, Secret
@@ -19,13 +20,15 @@ from pipeline.pgp.key import Capability, Key, judged
 from pipeline.pgp.status import Encryption
 from pipeline.settings import Settings
 
+MESSAGE: Final = "AES-256 and integrity protection (MDC)"
+"""How every message is encrypted: what `options` asks of gpg."""
 
-@dataclass(frozen=True, slots=True)
-class Keyring:
-    """A gpg home with all keys of a message. `signing` is None where the partner wants unsigned files."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """A gpg home with our signing key; `signing` is None where the partner wants unsigned files."""
 
     gpg: Gpg = field(repr=False)
-    partner: Key
     signing: Key | None
     passphrase: str | None = field(repr=False)
 
@@ -33,6 +36,28 @@ class Keyring:
     def home(self) -> Path:
         """The directory of the ring."""
         return Path(self.gpg.gnupghome)
+
+    def public_keys(self, earlier: Iterable[bytes] = ()) -> dict[str, bytes]:
+        """Our public key, armored, and those of these files, by fingerprint.
+
+        Raises KeyUnusable where nothing is signed, or a file holds no key.
+        """
+        if self.signing is None:
+            raise KeyUnusable("There is no signing key (PGP_SIGN is off), so that nothing can be vouched for.")
+        fingerprints = [self.signing.fingerprint]
+        for material in earlier:
+            imported = self.gpg.import_keys(cleaned(material)).fingerprints
+            if not imported:
+                raise KeyUnusable("The file holds no PGP key.")
+            fingerprints += imported
+        return {name: str(self.gpg.export_keys(name)).encode() for name in fingerprints if name}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring(Signing):
+    """A gpg home with all keys of a message."""
+
+    partner: Key
 
 
 @contextmanager
@@ -44,12 +69,27 @@ def keyring(settings: Settings, credentials: Credentials) -> Iterator[Keyring]:
     with gnupghome() as home:
         gpg = Gpg(home)
         partner = usable(gpg, credentials.read(settings.partner_key_secret), "e")
-        signing, passphrase = None, None
-        if settings.pgp_sign:
-            if settings.signing_passphrase_secret:
-                passphrase = credentials.read(settings.signing_passphrase_secret).text
-            signing = usable(gpg, credentials.read(settings.signing_key_secret), "s", passphrase)
-        yield Keyring(gpg, partner, signing, passphrase)
+        signing, passphrase = _signing(gpg, settings, credentials)
+        yield Keyring(gpg=gpg, partner=partner, signing=signing, passphrase=passphrase)
+
+
+@contextmanager
+def signing_key(settings: Settings, credentials: Credentials) -> Iterator[Signing]:
+    """Our signing key of this moment alone, in a home that is removed afterwards. Raises as `keyring` does."""
+    with gnupghome() as home:
+        gpg = Gpg(home)
+        signing, passphrase = _signing(gpg, settings, credentials)
+        yield Signing(gpg=gpg, signing=signing, passphrase=passphrase)
+
+
+def _signing(gpg: Gpg, settings: Settings, credentials: Credentials) -> tuple[Key | None, str | None]:
+    """Our signing key and its passphrase, where files are signed at all."""
+    passphrase = None
+    if not settings.pgp_sign:
+        return None, None
+    if settings.signing_passphrase_secret:
+        passphrase = credentials.read(settings.signing_passphrase_secret).text
+    return usable(gpg, credentials.read(settings.signing_key_secret), "s", passphrase), passphrase
 
 
 def usable(

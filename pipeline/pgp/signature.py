@@ -9,14 +9,14 @@ from tempfile import NamedTemporaryFile
 
 from pipeline.errors import KeyUnusable, SealFailed
 from pipeline.pgp.home import Gpg, gnupghome
-from pipeline.pgp.keyring import Keyring
+from pipeline.pgp.keyring import Signing
 from pipeline.records.audit import IsSigned
 
 
-def detached(content: bytes, keys: Keyring) -> bytes:
+def detached(content: bytes, keys: Signing) -> bytes:
     """An armored signature of the content by our signing key. Raises KeyUnusable where there is none, SealFailed."""
     if keys.signing is None:
-        raise KeyUnusable("There is no signing key (PGP_SIGN is off), so that nothing can vouch for the ledger.")
+        raise KeyUnusable("There is no signing key (PGP_SIGN is off), so that nothing can be vouched for.")
     signed = keys.gpg.sign(content, keyid=keys.signing.fingerprint, passphrase=keys.passphrase or None, detach=True)
     if signed.returncode != 0 or signed.fingerprint not in keys.signing.signers:
         raise SealFailed(f"gpg did not sign: {signed.status or 'without a reason'}.")
