@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 from pipeline.evidence.access import Access
 from pipeline.evidence.figures import Account, Figures
 from pipeline.evidence.gathering import Gathered, Proof
+from pipeline.evidence.tables import tables, utc
 from pipeline.keys import KeyState
 from pipeline.status.chart import Chart, Point, chart
 from pipeline.status.grid import Cell
@@ -44,10 +45,10 @@ def page(report: Report) -> str:
         report=report,
         figures=report.figures,
         window=gathered.window,
-        returned=gathered.returned,
+        **tables(report),
         proof=gathered.proof,
         banner=banner(accounts),
-        attention=any(account.open for account in accounts),
+        attention=any(account.open or _is_late(account) for account in accounts),
         ledger=ledger(gathered.proof),
         ledger_is_good=gathered.proof is not None and not gathered.proof.verified.findings,
         charts=[made for account in accounts for made in _charts(account, gathered)],
@@ -63,7 +64,13 @@ def banner(accounts: Sequence[Account]) -> str:
     words = [f"{proven:,} of {hours:,} hourly deliveries are proven complete at the partner, or had nothing to send"]
     words += [f"{open_:,} {'needs' if open_ == 1 else 'need'} attention"] if open_ else []
     words += [f"{rest:,} {'is' if rest == 1 else 'are'} not due or not finished"] if rest else []
+    late = [account.dataset for account in accounts if _is_late(account)]
+    words += [f"the punctuality promised for {', '.join(late)} was not kept"] if late else []
     return "; ".join(words)
+
+
+def _is_late(account: Account) -> bool:
+    return account.punctuality is not None and not account.punctuality.is_kept
 
 
 def ledger(proof: Proof | None) -> str:
@@ -91,10 +98,7 @@ def ledger(proof: Proof | None) -> str:
 def _template() -> Template:
     loader = ChoiceLoader([PackageLoader("pipeline.evidence", "."), PackageLoader("pipeline.status", ".")])
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["utc"] = lambda instant: f"{instant:%Y-%m-%d %H:%M}"
-    environment.filters["number"] = lambda value: f"{value:,}"
-    environment.filters["megabytes"] = lambda value: f"{value / 1e6:,.1f}"
-    environment.filters["percent"] = lambda value: f"{int(value * 100) / 100:g}"
+    environment.filters["utc"] = utc
     return environment.get_template("report.html.jinja")
 
 

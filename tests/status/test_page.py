@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -13,24 +11,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from localcloud.processes import repository
 from pipeline.contracts.promise import Promise
 from pipeline.keys import KeyState
 from pipeline.states import STATES, StateName
 from pipeline.status.grid import Cell
 from pipeline.status.page import Subject, page
 from pipeline.window import HOUR, Slot, Window
+from tests.browser import BROWSER, SIGHTS, browser, kept, looked_through, shown
+
+__all__ = ["browser"]
 
 NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES: Final = ("identity", "payments")
 SUBJECT: Final = Subject("psp-production", "sftp.partner.example", NAMES, {"payments": Promise(30, 99, 30)})
-BROWSER: Final = [path for path in (shutil.which("chromium"),) if path and shutil.which("chromedriver")]
-SIGHTS: Final = [(width, scheme) for width in (1400, 420) for scheme in ("light", "dark")]
 EVIL: Final = '<script>document.title="stolen"</script>"><b>'
 
 
@@ -164,35 +160,6 @@ def test_settled_under_way_and_wrong_differ_in_lightness_so_that_a_colour_blind_
     assert min(contrasts) > 1.9, dict(zip(colours, shades, strict=True))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """Chromium without a network."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    for word in ("headless=new", "no-sandbox", "disable-gpu", "host-resolver-rules=MAP * ~NOTFOUND", "no-first-run"):
-        options.add_argument(f"--{word}")
-    driver = webdriver.Chrome(options, Service(str(shutil.which("chromedriver"))))
-    yield driver
-    driver.quit()
-
-
-def shown(browser: webdriver.Chrome, path: Path, width: int, scheme: str) -> None:
-    """Load a page at a width, in a colour scheme."""
-    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 700}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.get(path.as_uri())
-
-
-def kept(browser: webdriver.Chrome, name: str) -> None:
-    """Keep a picture of what is shown, for people: build/page-WIDTH-SCHEME.png."""
-    folder = repository() / "build"
-    folder.mkdir(exist_ok=True)
-    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
-    (folder / name).write_bytes(base64.b64decode(picture["data"]))
-
-
 @pytest.mark.parametrize("_", BROWSER)
 @pytest.mark.parametrize(("width", "scheme"), SIGHTS)
 def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
@@ -202,10 +169,7 @@ def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
     path.write_text(written(), encoding="utf-8")
     shown(browser, path, width, scheme)
     kept(browser, f"page-{width}-{scheme}.png")
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-    browser.execute_script(Axe().axe_script)
-    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]] == []
+    assert looked_through(browser, width) == []
 
 
 @pytest.mark.parametrize("_", BROWSER)
