@@ -87,7 +87,9 @@ def _returned(report: Report) -> list[Row]:
             f"{file.dataset} {utc(file.start)}" if file.start else "no delivery",
             f"{'error' if file.error else 'no error'}, {file.outcome}",
             file.signature,
-            file.problem or "",
+            "; ".join(
+                filter(None, (file.problem, *(f"{one.rows:,} rows: {one.reason}" for one in file.reasons or ())))
+            ),
         )
         for file in report.gathered.returned
     ]
