@@ -39,14 +39,14 @@ README: Final = """\
 Evidence of hourly deliveries to {partner}
 {start} to {end}, project {project}
 
-index.html       what was promised, what was delivered, what went wrong and what was done; open it in a browser
-deliveries.csv   a line for every hour of every data set
-figures.json     the figures of index.html
-ledger.json      what the walk through the ledger found
-keys/            public keys that vouch for this archive and for the ledger
-records/         the records themselves, each byte as it is stored: certificates, plans, refusals, deliveries, files
-                 that the partner returned (what is known of them, not their content), contracts, pages of the ledger
-SHA256SUMS       the SHA-256 of every file above; SHA256SUMS.asc is its signature
+index.html         what was promised, what was delivered, what went wrong and what was done; open it in a browser
+deliveries.csv     a line for every hour of every data set
+figures.json       the figures of index.html
+verification.json  what the walk through the ledger found
+keys/              public keys that vouch for this archive and for the ledger
+records/           the records themselves, each byte as it is stored: certificates, plans, refusals, deliveries, files
+                   that the partner returned (what is known of them, not their content), contracts, the ledger's pages
+SHA256SUMS         the SHA-256 of every file above; SHA256SUMS.asc is its signature
 
 No row of any data set and no private key is in here. All times are UTC.
 
@@ -74,7 +74,7 @@ To check it, you need gpg and sha256sum, and nothing of ours. Type in the direct
    "previous" in a page is the SHA-256 of the page before: sha256sum ledger/*/*/*/*.json
 
 The pages also name records of other hours, which are not in here. Whether one of those is missing takes a copy of the
-whole records bucket: python -m pipeline verify-records COPY --key OUR-KEY.asc. ledger.json has what that said when
+whole records bucket: python -m pipeline verify-records COPY --key OUR-KEY.asc. verification.json has what that said when
 this archive was made.
 """
 
@@ -105,7 +105,7 @@ def _files(report: Report, public_keys: Mapping[str, bytes]) -> dict[str, bytes]
         "index.html": page(report).encode(),
         "deliveries.csv": _deliveries(gathered),
         "figures.json": _json({**figures, "keys_now": report.keys, "accesses": report.accesses}),
-        "ledger.json": _json(gathered.proof),
+        "verification.json": _json(gathered.proof),
         **{f"keys/{fingerprint}.asc": key for fingerprint, key in public_keys.items()},
         **{f"{RECORDS}{name}": content for name, content in gathered.contents.items()},
     }

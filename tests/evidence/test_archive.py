@@ -140,7 +140,7 @@ def test_every_hour_has_a_line_and_the_figures_are_those_of_the_hours(period: Pe
         ),
     }
     assert (account["revisions"], account["refusals"]) == (1, 1)
-    proof = json.loads(packed["ledger.json"])
+    proof = json.loads(packed["verification.json"])
     assert (proof["verified"]["findings"], proof["verified"]["newer"]) == ([], 0)
     assert proof["verified"]["pages"] >= 1
 
