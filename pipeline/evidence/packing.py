@@ -74,8 +74,8 @@ To check it, you need gpg and sha256sum, and nothing of ours. Type in the direct
    "previous" in a page is the SHA-256 of the page before: sha256sum ledger/*/*/*/*.json
 
 The pages also name records of other hours, which are not in here. Whether one of those is missing takes a copy of the
-whole records bucket: python -m pipeline verify-records COPY --key OUR-KEY.asc. verification.json has what that said when
-this archive was made.
+whole records bucket: python -m pipeline verify-records COPY --key OUR-KEY.asc. verification.json has what that
+said when this archive was made.
 """
 
 
