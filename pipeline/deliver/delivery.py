@@ -111,7 +111,7 @@ def _complete(folder: Folder, plan: Plan, run: Run, *, resend: bool) -> None:
     log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), **figures)
     promise = run.deployment.promises.get(delivery.slot.dataset)
     if promise is not None and late > promise.within and delivery.revision == 1 and not resend:
-        log.emit("delivery.late", f"{delivery}: promised {promise}.", **figures)
+        run.alarm("delivery.late", f"{delivery}: promised {promise}.", **figures)
 
 
 def _planned(request: Request, folder: Folder, plan: Plan) -> PartCount:

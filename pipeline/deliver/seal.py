@@ -14,7 +14,6 @@ from typing import Final
 
 import polars as pl
 
-from pipeline import log
 from pipeline.clients.counts import PartCount, plain
 from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
@@ -59,7 +58,7 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         warn(keys, run)
         if part.keys < part.rows:
             duplicates = Violation(", ".join(dataset.key), "unique", part.rows - part.keys, ())
-            raise _refuse(folder, part.part, (duplicates,), cause)
+            raise _refuse(folder, part.part, (duplicates,), cause, run)
         checks = Checks(dataset, delivery.slot.window)
         digests = PieceDigests(PIECE)
         csv_copy = run.archive.copy(f"{directory}/{name}")
@@ -79,7 +78,7 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         try:
             stored = run.archive.write(f"{directory}/{name}.pgp", digests.watching(message))
         except _ContractBroken as broken:
-            raise _refuse(folder, part.part, broken.violations, cause) from None
+            raise _refuse(folder, part.part, broken.violations, cause, run) from None
         assert csv_copy.stored is not None
 
         record = Sealed(
@@ -103,11 +102,11 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
     return holds
 
 
-def _refuse(folder: Folder, part: int, violations: tuple[Violation, ...], cause: str) -> RowsRefused:
+def _refuse(folder: Folder, part: int, violations: tuple[Violation, ...], cause: str, run: Run) -> RowsRefused:
     """Record that the rows broke the contract, and give the error to raise."""
-    folder.refuse(Refused(part=part, cause=cause, rules=violations))
     report = "; ".join(f"{broken.column} {broken.rule}: {broken.rows} rows" for broken in violations)
-    log.emit("rows.refused", f"{folder.delivery}: {report}", revision=folder.delivery.revision, part=part)
+    run.alarm("rows.refused", f"{folder.delivery}: {report}", revision=folder.delivery.revision, part=part)
+    folder.refuse(Refused(part=part, cause=cause, rules=violations))
     return RowsRefused(f"Rows break the contract: {report}. Hashed keys are in the record.")
 
 

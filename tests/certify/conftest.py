@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -66,6 +67,16 @@ class Certifying:
     def age(self, names: str, hours: float) -> None:
         """Let so many hours pass for the records whose names match."""
         self.deployment.cloud.age(f"{self.deployment.records_bucket}/.*{names}", hours * 3600)
+
+    def begun_earlier(self, slot: Slot) -> None:
+        """The plan as it would be, had it been made two hours ago."""
+        deployment = self.deployment
+        folder = deployment.within().records.folder(slot).revision(1)
+        plan = folder.plan()
+        assert plan is not None
+        path = f"deliveries/{slot.folder}/r1/plan.json"
+        deployment.cloud.storage.bucket(deployment.records_bucket).blob(path).delete()
+        folder.create_plan(plan.model_copy(update={"created": plan.created - timedelta(hours=2)}))
 
 
 def _numbers(name: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -10,10 +11,12 @@ from click.testing import CliRunner
 
 from localcloud import sampledata
 from localcloud.partner.faults import Fault
+from localcloud.partner.running import running
 from pipeline.__main__ import main as command
 from pipeline.states import STATES
 from pipeline.window import Slot, rfc3339
 from tests.certify.conftest import Certifying
+from tests.chain.test_punctual import promising
 
 
 def _file_cut_short(one: Certifying, slot: Slot) -> None:
@@ -56,6 +59,11 @@ def _watermark_back(one: Certifying, slot: Slot) -> None:
     one.deployment.tables.sql(f"DELETE FROM `{one.deployment.tables.name}.watermark` WHERE TRUE")
 
 
+def _stuck(one: Certifying, slot: Slot) -> None:
+    _plan_without_end(one, slot)
+    one.begun_earlier(slot)
+
+
 def _delete(one: Certifying, slot: Slot, name: str) -> None:
     bucket = one.deployment.cloud.storage.bucket(one.deployment.records_bucket)
     bucket.blob(f"deliveries/{slot.folder}/r1/{name}.json").delete()
@@ -67,6 +75,7 @@ FINDINGS: Final[dict[str, Callable[[Certifying, Slot], None]]] = {
     "rows gone": _rows_gone,
     "archive mismatch": _record_gone,
     "missing": _everything_gone,
+    "stalled": _stuck,
     "unsettled": _broken_off,
     "vanished": _file_gone,
     "source not ready": _watermark_back,
@@ -75,9 +84,12 @@ FINDINGS: Final[dict[str, Callable[[Certifying, Slot], None]]] = {
 
 def typed(one: Certifying, slot: Slot) -> int:
     """Type `certify` for the slot; its exit code."""
-    words = ["certify", "--here", "--start", rfc3339(slot.window.start), "--dataset", slot.dataset]
-    result = CliRunner().invoke(command, words, env=one.deployment.environment(), catch_exceptions=False)
-    return result.exit_code
+    return type_in(one, "certify", "--here", "--start", rfc3339(slot.window.start), "--dataset", slot.dataset)
+
+
+def type_in(one: Certifying, *words: str) -> int:
+    """Type a command; its exit code."""
+    return CliRunner().invoke(command, words, env=one.deployment.environment(), catch_exceptions=False).exit_code
 
 
 @pytest.mark.parametrize("verdict", FINDINGS)
@@ -99,7 +111,7 @@ def test_the_function_raises_what_a_typed_command_found_once(certifying: Certify
 
 def test_every_verdict_with_an_alert_is_among_them() -> None:
     alerting = {name for name, state in STATES.items() if state.alert}
-    assert alerting - {"stalled"} <= set(FINDINGS)  # `stalled` needs an hour: see test_stalled.py
+    assert alerting == set(FINDINGS)
 
 
 def test_a_changed_host_key_that_a_typed_command_meets_is_raised_too(certifying: Certifying) -> None:
@@ -121,3 +133,45 @@ def test_typed_commands_say_and_show_by_their_exit_code_that_the_partner_was_not
     result = CliRunner().invoke(command, words, env=certifying.deployment.environment(), catch_exceptions=False)
     assert result.exit_code == 3
     assert "could not be asked" in result.stdout
+
+
+@pytest.mark.parametrize(("name", "event"), [("errors.csv", "returns.error"), ("links", "returns.failed")])
+def test_what_a_typed_collect_found_is_raised_once(
+    certifying: Certifying, tmp_path: Path, name: str, event: str
+) -> None:
+    deployment = certifying.deployment
+    deployment.load()
+    with running(tmp_path, "aws") as server:
+        deployment.cloud.add_secret("returns-key", server.client_key.private)
+        deployment.cloud.add_secret("returns-host-keys", server.host_key.public)
+        deployment.set(
+            RETURNS_HOST=server.host,
+            RETURNS_PORT=str(server.port),
+            RETURNS_USER=server.user,
+            RETURNS_KEY_SECRET="returns-key",
+            RETURNS_HOST_KEYS_SECRET="returns-host-keys",
+        )
+        (server.root / name).mkdir() if name == "links" else (server.root / name).write_text("row 1 is refused")
+        assert type_in(certifying, "collect", "--here") == 1
+        runs = [deployment.run({"action": "collect"}) for _ in range(2)]
+    assert [[one["file"] for one in ran.named(event)] for ran in runs] == [[name], []]
+
+
+def test_rows_that_a_typed_delivery_refuses_are_raised_once(certifying: Certifying) -> None:
+    deployment = certifying.deployment
+    slot = deployment.load()
+    deployment.tables.sql(f"UPDATE `{deployment.tables.name}.payments` SET currency = 'nothing' WHERE TRUE")
+    hour = rfc3339(slot.window.start)
+    assert type_in(certifying, "deliver", "--here", "--yes", "--start", hour, "--dataset", "payments") == 4
+    runs = [deployment.run({"action": "certify", "datasets": ["identity"]}) for _ in range(2)]
+    found = [[one["window"] for one in ran.named("rows.refused")] for ran in runs]
+    assert found == [[str(slot.window)], []]
+
+
+def test_a_delivery_by_hand_that_is_later_than_promised_is_raised_once(certifying: Certifying) -> None:
+    deployment = certifying.deployment
+    slot = deployment.load_sample(contract=promising(minutes=1))
+    hour = rfc3339(slot.window.start)
+    assert type_in(certifying, "deliver", "--here", "--yes", "--start", hour, "--dataset", slot.dataset) == 0
+    runs = [deployment.run({"action": "certify"}) for _ in range(2)]
+    assert [len(ran.named("delivery.late")) for ran in runs] == [1, 0]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from click.testing import CliRunner
 
 from pipeline.__main__ import main as command
-from pipeline.records.schema import Plan
 from pipeline.window import HOUR, Slot, Window, rfc3339
 from tests.certify.conftest import Certifying
 from tests.deployment import HOUR as LATEST
@@ -65,7 +64,7 @@ def test_a_delivery_that_was_begun_an_hour_ago_is_stalled_and_says_what_the_last
     assert deployment.deliver(slot).error is not None
     deployment.cloud.end_faults()
     assert certifying.verdict(slot) == "missing"
-    _begun_earlier(certifying, slot)
+    certifying.begun_earlier(slot)
     ran = certifying.certify(slot)
     found = certifying.latest(slot)
     assert found["verdict"] == "stalled"
@@ -73,18 +72,6 @@ def test_a_delivery_that_was_begun_an_hour_ago_is_stalled_and_says_what_the_last
     assert len(ran.named("window.stalled")) == len(ran.named("window.republished")) == 1
     shown = _typed(deployment, "status", "payments", rfc3339(slot.window.start), "--json")
     assert (shown["state"], "partner-refused" in shown["problems"][-1]) == ("stalled", True)
-
-
-def _begun_earlier(certifying: Certifying, slot: Slot) -> None:
-    """The plan as it would be, had it been made two hours ago."""
-    deployment = certifying.deployment
-    folder = deployment.within().records.folder(slot).revision(1)
-    plan = folder.plan()
-    assert plan is not None
-    earlier = Plan(**{**plan.model_dump(), "created": plan.created - timedelta(hours=2)})
-    path = f"deliveries/{slot.folder}/r1/plan.json"
-    deployment.cloud.storage.bucket(deployment.records_bucket).blob(path).delete()
-    folder.create_plan(earlier)
 
 
 def test_the_output_merges_hours_and_says_what_max_republish_left(deployment: InProcessDeployment) -> None:
