@@ -148,7 +148,7 @@ class LocalCloud:
         report = requests.get(self._faults_of("storage"), timeout=5).json()
         return bool(report) and all(fault["struck"] for fault in report)
 
-    def break_warehouse(self, match: str, action: str, **more: int) -> None:
+    def break_warehouse(self, match: str, action: str, **more: int | str) -> None:
         """See localcloud/bigquery/faults.py."""
         self._break("bigquery", {"match": match, "action": action, **more})
 

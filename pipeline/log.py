@@ -62,6 +62,7 @@ EVENTS: Final[Mapping[str, Event]] = {
     "run.failed": Event("ERROR", "The message failed and is delivered again; code and message say why.", alert=True),
     "run.crashed": Event("CRITICAL", "A defect of ours stopped the run; the place is named, no data.", alert=True),
     "message.rejected": Event("ERROR", "A message that can never succeed went to the rejected topic.", alert=True),
+    "service.retry": Event("WARNING", "A service failed or gave no answer and is asked again; at most once a minute."),
     "source.late": Event("WARNING", "The warehouse has not finished the window; it is tried again.", alert=True),
     "rows.refused": Event("ERROR", "Rows break the contract; the delivery is refused and nothing sent.", alert=True),
     "rows.waiting": Event(

@@ -8,9 +8,7 @@ trouble of one, or of one dataset, keeps no other from being judged and repaired
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -197,7 +195,7 @@ def _looked_at(name: str, waiting: Mapping[str, Waiting], window: Window, run: R
     The records come first: what is delivered after they were read is not looked for at the partner."""
     folders = run.records.folders(name, window).values()
     with background.pool("certify", WORKERS) as workers:
-        results = _together(workers, lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
+        results = workers.map(lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
         recorded = [one for one in results if one is not None]
     ready = run.source.readiness(run.dataset(name))
     archive: dict[str, StoredObject] = {}
@@ -245,7 +243,7 @@ def _judged(
         return made
 
     with background.pool("certify", WORKERS) as workers:
-        results = _together(workers, lambda one: trouble.caught(work, one, one.slot), source.recorded)
+        results = workers.map(lambda one: trouble.caught(work, one, one.slot), source.recorded)
         return [made for made in results if made is not None]
 
 
@@ -286,8 +284,3 @@ def _repaired(found: list[Judged], run: Run, trouble: _Trouble) -> tuple[set[Slo
         elif trouble.caught(lambda one: repair(one, run), one, one.recorded.slot):
             published.add(one.recorded.slot)
     return published, left
-
-
-def _together(workers: ThreadPoolExecutor, work: Callable[[T], R], subjects: Iterable[T]) -> Iterator[R]:
-    """The work on each subject, by the workers, in order; every call has the labels of this thread's events."""
-    return workers.map(lambda pair: pair[0].run(work, pair[1]), [(copy_context(), one) for one in subjects])

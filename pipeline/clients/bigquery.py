@@ -16,7 +16,7 @@ from typing import Final
 import grpc
 import pyarrow as pa
 from google.api_core import exceptions as api
-from google.api_core.retry import Retry, if_exception_type
+from google.api_core.retry import Retry
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -32,6 +32,7 @@ from pipeline.budget import Budget
 from pipeline.clients import queries, refusals
 from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, Waiting, plain
 from pipeline.clients.deadline import asking, bounded_session, unanswered
+from pipeline.clients.retries import WHILE_UNAVAILABLE, noted
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
@@ -173,8 +174,8 @@ class Source:
                 job = self._client.query(
                     queries.types(dataset, self.warehouse),
                     job_config=bigquery.QueryJobConfig(dry_run=True, use_query_cache=False),
-                    timeout=self._budget.left(CALL_SECONDS),
-                    retry=DEFAULT_RETRY.with_timeout(self._budget.left()),
+                    timeout=self._budget.one_try(CALL_SECONDS),
+                    retry=self._retry(DEFAULT_RETRY),
                     job_retry=None,
                 )
             except api.BadRequest as error:
@@ -205,8 +206,8 @@ class Source:
                 job_config=self._config(parameters, dataset, purpose),
                 api_timeout=self._budget.one_try(CALL_SECONDS),
                 wait_timeout=self._budget.left(),
-                retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
-                job_retry=DEFAULT_JOB_RETRY.with_timeout(self._budget.waiting()),
+                retry=self._retry(DEFAULT_RETRY),
+                job_retry=self._retry(DEFAULT_JOB_RETRY),
             )
         )
 
@@ -217,12 +218,11 @@ class Source:
             job_config=self._config(parameters, dataset.name, purpose),
             job_id_prefix=f"pspp-{purpose}-",
             timeout=self._budget.one_try(CALL_SECONDS),
-            retry=DEFAULT_RETRY.with_timeout(self._budget.waiting()),
+            retry=self._retry(DEFAULT_RETRY),
             job_retry=None,
         )
         try:
-            waiting = DEFAULT_RETRY.with_timeout(self._budget.waiting())
-            job.result(timeout=self._budget.left(), retry=waiting, job_retry=None)
+            job.result(timeout=self._budget.left(), retry=self._retry(DEFAULT_RETRY), job_retry=None)
         except BaseException:
             self._cancel(job)
             raise
@@ -243,12 +243,12 @@ class Source:
                     ),
                 ),
                 max_stream_count=1,
-                **asking(self._budget, CALL_SECONDS),
+                **asking(SERVICE, self._budget, CALL_SECONDS),
             )
             schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
             for stream in session.streams:
                 reader = self._connections.reader.read_rows(
-                    stream.name, timeout=self._budget.left(), retry=_while_unavailable(self._budget)
+                    stream.name, timeout=self._budget.left(), retry=self._retry(WHILE_UNAVAILABLE)
                 )
                 over = threading.Timer(self._budget.left(), reader.cancel)
                 over.daemon = True
@@ -262,6 +262,10 @@ class Source:
                     over.cancel()
                     reader.cancel()
             self._budget.left()
+
+    def _retry(self, retry: Retry) -> Retry:
+        """The client's own retry, for as long as the service is waited for."""
+        return noted(retry.with_timeout(self._budget.waiting()), SERVICE, self._budget)
 
     @contextmanager
     def _mapped(self, dataset: Dataset | None, purpose: str) -> Iterator[None]:
@@ -284,11 +288,6 @@ class Source:
     def _cancel(self, job: bigquery.QueryJob) -> None:
         with suppress(api.GoogleAPICallError, http.RequestException, OSError):  # the job's own timeout ends it
             job.cancel(retry=None, timeout=5)
-
-
-def _while_unavailable(budget: Budget) -> Retry:
-    """Ask again while the service is unavailable and there is time; the default would repeat an overrun deadline."""
-    return Retry(if_exception_type(api.ServiceUnavailable), maximum=5.0, timeout=budget.waiting())
 
 
 def _bounds(window: Window) -> Parameters:

@@ -19,6 +19,7 @@ import asyncssh
 from pipeline.budget import Budget
 from pipeline.clients import ssh
 from pipeline.clients.material import cleaned
+from pipeline.clients.retries import noting
 from pipeline.clients.ssh import HostKey, Offer, Protection, Server
 from pipeline.errors import CredentialsUnavailable, OutOfTime, PartnerRefused, PartnerUnavailable, PartnerUntrusted
 from pipeline.streams import background
@@ -190,7 +191,7 @@ async def _logged_in(server: Server) -> AsyncIterator[asyncssh.SSHClientConnecti
 
 async def _answered(once: Callable[[], Awaitable[T]], budget: Budget) -> T:
     """What a try to connect gives, repeated while nobody answers; whatever a server or its host says is final."""
-    loop = asyncio.get_running_loop()
+    loop, note = asyncio.get_running_loop(), noting("SFTP", budget)
     end = loop.time() + budget.waiting(FIRST_CONNECTION_SECONDS)
     while True:
         try:
@@ -198,6 +199,7 @@ async def _answered(once: Callable[[], Awaitable[T]], budget: Budget) -> T:
         except OSError as error:
             if not _is_silence(error) or loop.time() + PAUSE_SECONDS >= end:
                 raise
+            note(error)
         await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -20,6 +20,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 
 from pipeline.budget import Budget
+from pipeline.clients.retries import noting
 from pipeline.errors import PipelineError
 
 Kind = TypeVar("Kind", bound=PipelineError)
@@ -56,9 +57,13 @@ class EachTry:
         return bounded
 
 
-def asking(budget: Budget, most: float = GRPC_SECONDS) -> dict[str, Any]:
-    """Timeout and retry of a gRPC call that may be repeated: asked again until there is an answer. Raises OutOfTime."""
-    retry = Retry(if_exception_type(*NO_ANSWER), initial=0.2, maximum=5.0, timeout=budget.waiting())
+def asking(service: str, budget: Budget, most: float = GRPC_SECONDS) -> dict[str, Any]:
+    """Timeout and retry of a gRPC call that may be repeated: asked again until there is an answer. Raises OutOfTime.
+
+    `service` is its name in the events about retries.
+    """
+    note = noting(service, budget)
+    retry = Retry(if_exception_type(*NO_ANSWER), initial=0.2, maximum=5.0, timeout=budget.waiting(), on_error=note)
     return {"timeout": EachTry(budget, most), "retry": retry}
 
 

@@ -51,7 +51,9 @@ class Topics:
             confirmations: list[Future[str]] = []
             for message in messages:
                 confirmations.append(
-                    self._connections.publisher.publish(path, message, **asking(self._budget), **(attributes or {}))
+                    self._connections.publisher.publish(
+                        path, message, **asking(SERVICE, self._budget), **(attributes or {})
+                    )
                 )
             for confirmation in confirmations:
                 confirmation.result(timeout=self._budget.waiting())
@@ -72,7 +74,7 @@ class Topics:
         path = self.path(topic)
         question = {"resource": path, "permissions": [PUBLISH]}
         try:
-            answer = self._connections.publisher.test_iam_permissions(request=question, **asking(self._budget))
+            answer = self._connections.publisher.test_iam_permissions(request=question, **asking(SERVICE, self._budget))
         except api.MethodNotImplemented:
             return None
         except api.NotFound:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from google.api_core import exceptions as api
@@ -81,14 +81,15 @@ class _Waiting:
 class ResumableUpload:
     """The upload of one session; `add` what there is, then `finish`. Raises api_core's errors, OutOfTime.
 
-    `retry` says which errors are no answer, and how soon the session is asked again.
+    `retrying` makes the retry of a request that begins now: it says which errors are no answer, and how soon the
+    session is asked again.
     """
 
-    def __init__(self, session: AuthorizedSession, url: str, budget: Budget, retry: Retry) -> None:
+    def __init__(self, session: AuthorizedSession, url: str, budget: Budget, retrying: Callable[[], Retry]) -> None:
         self._session = session
         self._url = url
         self._budget = budget
-        self._retry = retry
+        self._retrying = retrying
         self._kept = 0
         self._waiting = _Waiting()
         self._done = False
@@ -119,7 +120,7 @@ class ResumableUpload:
             place = f"{self._kept}-{end - 1}" if content else "*"
             self._put(content, f"bytes {place}/{_text(total)}")
 
-        self._retry.with_timeout(self._budget.waiting())(once)()
+        self._retrying()(once)()
 
     def _put(self, content: Content, place: str) -> None:
         headers = {"Content-Range": place}

@@ -69,7 +69,7 @@ class Credentials:
         path = f"projects/{self._project}/secrets/{name}"
         try:
             answer = self._connections.client.access_secret_version(
-                name=f"{path}/versions/latest", **asking(self._budget)
+                name=f"{path}/versions/latest", **asking(SERVICE, self._budget)
             )
         except api.NotFound:
             raise CredentialsUnavailable(

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from google.api_core import exceptions as api
+from google.api_core.retry import Retry
 from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -28,6 +29,7 @@ from pipeline.clients.deadline import bounded_session, unanswered
 from pipeline.clients.objects import TAKEN, Copy
 from pipeline.clients.objects import StoredObject as StoredObject
 from pipeline.clients.resumable import CHUNK, ResumableUpload
+from pipeline.clients.retries import noted
 from pipeline.errors import ArchiveDamaged, ArchiveUnavailable
 from pipeline.settings import Settings
 from pipeline.streams import background
@@ -81,7 +83,7 @@ class Bucket:
     def begin(self, name: str) -> ResumableUpload:
         """An upload to an object that must not exist. Raises the client's errors."""
         url = self.handle.blob(name).create_resumable_upload_session(if_generation_match=0, **self.options())
-        return ResumableUpload(self._session, url, self._budget, DEFAULT_RETRY.with_delay(0.5, 10.0))
+        return ResumableUpload(self._session, url, self._budget, self._retry)
 
     def may_create(self, name: str) -> None:
         """Begin an upload and never finish it, which proves the permission and leaves no object behind.
@@ -231,8 +233,11 @@ class Bucket:
 
     def options(self) -> dict[str, Any]:
         """Timeout and retry of one call: bounded by what is left of the invocation."""
-        retry = DEFAULT_RETRY.with_timeout(self._budget.waiting())
-        return {"timeout": self._budget.one_try(CALL_SECONDS), "retry": retry}
+        return {"timeout": self._budget.one_try(CALL_SECONDS), "retry": self._retry()}
+
+    def _retry(self) -> Retry:
+        """The client's own retry, for as long as the service is waited for."""
+        return noted(DEFAULT_RETRY.with_delay(0.5, 10.0).with_timeout(self._budget.waiting()), SERVICE, self._budget)
 
     @contextmanager
     def mapped(self, name: str) -> Iterator[None]:

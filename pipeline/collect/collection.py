@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import Final
 
+from pipeline import log
 from pipeline.clients.directory import Directory, Kind, Listed, directory
 from pipeline.clients.names import shown
 from pipeline.clients.ssh import Server

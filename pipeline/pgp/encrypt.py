@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterator
+from contextvars import copy_context
 from typing import Final
 
 from pipeline.budget import Budget
@@ -32,6 +33,7 @@ class _Source:
         self._gpg = gpg
         self._lock = threading.Lock()
         self._stopped = False
+        self._labels = copy_context()  # python-gnupg reads in a thread of its own
         self.error: BaseException | None = None
         self.bytes = 0
 
@@ -40,7 +42,7 @@ class _Source:
             try:
                 if self._stopped:
                     raise SealFailed("The sealed stream was abandoned before its end.")
-                chunk = next((chunk for chunk in self._chunks if chunk), b"")
+                chunk = self._labels.run(next, (chunk for chunk in self._chunks if chunk), b"")
             except BaseException as error:  # noqa: BLE001  # raised in the consumer's thread; gpg would wait for ever
                 self.error = error
                 self._gpg.kill()

@@ -9,11 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PREFIX: Final = "pspp-"
@@ -28,15 +30,24 @@ class _End:
 
 
 def start(name: str, work: Callable[[], None]) -> threading.Thread:
-    """Run `work` in a new background thread named `pspp-NAME`. `work` must not raise."""
-    thread = threading.Thread(target=work, name=f"{PREFIX}{name}", daemon=True)
+    """Run `work` in a new background thread named `pspp-NAME`, its events labelled as here. `work` must not raise."""
+    thread = threading.Thread(target=copy_context().run, args=(work,), name=f"{PREFIX}{name}", daemon=True)
     thread.start()
     return thread
 
 
 def pool(name: str, workers: int | None = None) -> ThreadPoolExecutor:
-    """A pool of at most `workers` threads named `pspp-NAME_0`, `pspp-NAME_1` and so on."""
-    return ThreadPoolExecutor(workers, thread_name_prefix=f"{PREFIX}{name}")
+    """A pool of at most `workers` threads named `pspp-NAME_0` and so on; events are labelled as where work is given."""
+    return _Pool(workers, thread_name_prefix=f"{PREFIX}{name}")
+
+
+class _Pool(ThreadPoolExecutor):
+    """A pool whose work runs in a copy of the context of whoever gives it."""
+
+    def submit(self, work: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> Future[T]:
+        """As the base class does."""
+        context = copy_context()
+        return super().submit(lambda: context.run(work, *arguments, **options))
 
 
 @contextmanager

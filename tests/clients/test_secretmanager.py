@@ -6,8 +6,11 @@ from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from localcloud.cloud import PROJECT
+from pipeline.budget import Budget
 from pipeline.clients.secretmanager import Credentials, Secret
 from pipeline.errors import CredentialsUnavailable, OutOfTime
+from pipeline.run import Deployment, Run
+from pipeline.settings import from_environment
 from tests.deployment import InProcessDeployment
 
 PATH = f"projects/{PROJECT}/secrets"
@@ -85,7 +88,7 @@ def test_an_empty_value_is_said_to_be_empty(deployment: InProcessDeployment, cre
 def test_a_service_that_is_not_there_is_an_error_that_may_pass(deployment: InProcessDeployment) -> None:
     deployment.set(SECRET_MANAGER_EMULATOR_HOST="127.0.0.1:1")
     with pytest.raises(CredentialsUnavailable, match="Secret Manager did not answer for 5 s"):
-        deployment.within(5).credentials.read("pgp-partner-key")
+        Run(Deployment(from_environment()), Budget.of(60, patience=5)).credentials.read("pgp-partner-key")
     assert CredentialsUnavailable.retryable
 
 
