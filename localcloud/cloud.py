@@ -106,11 +106,14 @@ class LocalCloud:
     def start_service(self, name: str) -> None:
         """Start one of SERVICES."""
         own = {
+            "bigquery": ("--storage", str(self.root / "storage-address")),
             "storage": ("--root", str(self.root / "buckets")),
             "pubsub": ("--faults-file", str(self._topic_faults)),
         }.get(name, ())
         options = (*own, *self.distance.options(name))
         self.services[name] = start(f"localcloud.{name}", *options, logs=self.root / "logs")
+        if name == "storage":
+            (self.root / "storage-address").write_text(self.address("storage", "url"))
 
     def start_partner(self, profile: ServerProfile = "aws", *options: str, port: int = 0) -> None:
         """Start the partner's server, or start it anew with other options."""

@@ -12,8 +12,9 @@ Where it differs from the real service:
 - FARM_FINGERPRINT and everything built on it gives other numbers, as deterministic as Google's.
 - AVG of a NUMERIC, and a quotient of two, are FLOAT64; SIGN is INT64. FLOAT64 from 10^15 to 10^17 is written
   without an exponent.
-- No STRUCT, GEOGRAPHY, INTERVAL or RANGE columns, no routines, no legacy SQL, no copy or extract jobs, no loads from
-  Cloud Storage, no transactions of several statements, no ALTER TABLE beyond ADD COLUMN and SET OPTIONS.
+- No STRUCT, GEOGRAPHY, INTERVAL or RANGE columns, no routines, no legacy SQL, no copy jobs, extract jobs to one CSV
+  file only, no loads from Cloud Storage, no transactions of several statements, no ALTER TABLE beyond ADD COLUMN and
+  SET OPTIONS.
 - A JSON number too long for a double is refused by load jobs into NUMERIC: send a string.
 - Bytes are counted by columns and partitions as README.md says; clustering has no effect.
 - Query results are kept for 24 hours, and the latest thousand of them. Nobody is asked for credentials.

@@ -23,12 +23,13 @@ def main() -> None:
     parser.add_argument("--rest-port", type=int, default=0, help="0: any free port")
     parser.add_argument("--grpc-port", type=int, default=0, help="0: any free port")
     parser.add_argument("--database", type=Path, help="DuckDB file; in memory without it")
+    parser.add_argument("--storage", type=Path, help="file with the address of Cloud Storage, for extract jobs")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every request")
     parser.add_argument("--job-ms", type=float, default=0.0, help="added to every query and load job")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin closes")
     arguments = parser.parse_args()
 
-    service = Service(arguments.database)
+    service = Service(arguments.database, arguments.storage)
     latency, job = float(arguments.latency_ms) / 1000, float(arguments.job_ms) / 1000
 
     def delay(method: str) -> float:

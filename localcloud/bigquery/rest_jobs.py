@@ -24,7 +24,7 @@ class JobMethods:
     def insert(self, request: Request) -> Response:
         body, project = request.body.json(), request.segments[3]
         configuration = body.get("configuration") or {}
-        if "query" not in configuration:
+        if not {"query", "extract"} & set(configuration):
             raise not_served(f"jobs of this kind without an upload: {', '.join(configuration)}")
         job = self._start(project, body)
         job.done.wait(None if configuration.get("dryRun") else INSERT_WAIT_SECONDS)
@@ -83,7 +83,8 @@ class JobMethods:
 
     def _start(self, project: str, body: dict[str, Any]) -> Job:
         keep = not body["configuration"].get("dryRun")
-        return self._service.jobs.start(project, body, self._service.run_query, keep=keep)
+        work = self._service.run_extract if "extract" in body["configuration"] else self._service.run_query
+        return self._service.jobs.start(project, body, work, keep=keep)
 
     def _results(self, job: Job, query: dict[str, str]) -> Response:
         timeout = int(query["timeoutMs"]) / 1000 if query.get("timeoutMs") else QUERY_WAIT_SECONDS

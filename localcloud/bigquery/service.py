@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from . import dialect, parameters, results, statements
+from . import dialect, extract, parameters, results, statements
 from .anonymous import Anonymous
 from .catalog import DatasetRef, TableRef, table_ref
 from .errors import BigQueryError, not_served
@@ -24,9 +24,10 @@ from .writes import Writer
 
 
 class Service:
-    """One local BigQuery. `database` is DuckDB's file, or None for memory."""
+    """One local BigQuery. `database` is DuckDB's file or None; `storage` is a file with the store's address."""
 
-    def __init__(self, database: Path | None = None) -> None:
+    def __init__(self, database: Path | None = None, storage: Path | None = None) -> None:
+        self._storage = storage
         self.warehouse = Warehouse(database)
         self.jobs = Jobs(self.warehouse.clock)
         self.anonymous = Anonymous()
@@ -85,6 +86,15 @@ class Service:
             job.statistics = _statistics(outcome, job.fields)
             if outcome.ddl_target is not None:
                 config["destinationTable"] = outcome.ddl_target.api
+        finally:
+            cursor.close()
+
+    def run_extract(self, job: Job) -> None:
+        """The work of an extract job."""
+        rows = self.rows(table_ref(job.configuration["extract"]["sourceTable"]))
+        cursor = self.warehouse.cursor()
+        try:
+            extract.run(job, rows, cursor, self.scratch, self._storage)
         finally:
             cursor.close()
 
