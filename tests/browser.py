@@ -1,4 +1,4 @@
-"""Pages looked at in a real browser, without a network."""
+"""Pages looked at in a real browser, without a network; tests/conftest.py leaves them out where there is none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from selenium.webdriver.chrome.service import Service
 
 from localcloud.processes import repository
 
-BROWSER: Final = [path for path in (shutil.which("chromium"),) if path and shutil.which("chromedriver")]
+FOUND: Final = all(shutil.which(program) for program in ("chromium", "chromedriver"))
 SIGHTS: Final = [(width, scheme) for width in (1400, 420) for scheme in ("light", "dark")]
 
 

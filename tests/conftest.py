@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from localcloud.cloud import LocalCloud, local_cloud
 from pipeline.pgp.keyring import Keyring
+from tests import browser
 from tests.deployment import InProcessDeployment
 from tests.keyrings import People, people, ring
 
@@ -38,8 +39,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
     return Scheduler(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; leave out what needs a browser where there is none."""
+    if not browser.FOUND:
+        pages = [item for item in items if "browser" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=pages)
+        items[:] = [item for item in items if item not in pages]
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in SHARED)
 
 

@@ -118,19 +118,7 @@ def _json(value: object) -> bytes:
 def _deliveries(gathered: Gathered) -> bytes:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\r\n")
-    lines.writerow(
-        (
-            "data set",
-            "hour",
-            "state",
-            "revision",
-            "rows",
-            "bytes of CSV",
-            "bytes sent",
-            "minutes to the partner",
-            "problems",
-        )
-    )
+    lines.writerow(HEADER)
     for story in gathered.stories:
         cell = story.cell
         late = None if cell.late is None else f"{cell.late.total_seconds() / 60:.1f}"

@@ -26,7 +26,7 @@ from pipeline.records.schema import Certificate, Change, Failed, Plan, Refused, 
 from pipeline.states import StateName, Verdict
 from pipeline.status.grid import Cell
 from pipeline.window import HOUR, Slot, Window
-from tests.browser import BROWSER, browser, kept, looked_through, shown
+from tests.browser import browser, kept, looked_through, shown
 
 __all__ = ["browser"]
 
@@ -152,10 +152,9 @@ def test_the_page_asks_the_network_for_nothing_and_obeys_nothing_from_outside() 
     assert not re.search(r"https?://|<script|<link|<img|<iframe|url\((?!#)|@import|\bon\w+=", text)
 
 
-@pytest.mark.parametrize("_", BROWSER)
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (420, "dark")])
 def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
-    browser: webdriver.Chrome, tmp_path: Path, width: int, scheme: str, _: str
+    browser: webdriver.Chrome, tmp_path: Path, width: int, scheme: str
 ) -> None:
     path = tmp_path / "report.html"
     path.write_text(page(report()), encoding="utf-8")
@@ -164,9 +163,8 @@ def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
     assert looked_through(browser, width) == []
 
 
-@pytest.mark.parametrize("_", BROWSER)
 def test_on_paper_everything_is_there_and_nothing_is_wider_than_the_page(
-    browser: webdriver.Chrome, tmp_path: Path, _: str
+    browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     path = tmp_path / "report.html"
     path.write_text(page(report()), encoding="utf-8")

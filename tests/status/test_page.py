@@ -20,7 +20,7 @@ from pipeline.states import STATES, StateName
 from pipeline.status.grid import Cell
 from pipeline.status.page import Subject, page
 from pipeline.window import HOUR, Slot, Window
-from tests.browser import BROWSER, SIGHTS, browser, kept, looked_through, shown
+from tests.browser import SIGHTS, browser, kept, looked_through, shown
 
 __all__ = ["browser"]
 
@@ -160,10 +160,9 @@ def test_settled_under_way_and_wrong_differ_in_lightness_so_that_a_colour_blind_
     assert min(contrasts) > 1.9, dict(zip(colours, shades, strict=True))
 
 
-@pytest.mark.parametrize("_", BROWSER)
 @pytest.mark.parametrize(("width", "scheme"), SIGHTS)
 def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
-    browser: webdriver.Chrome, tmp_path: Path, width: int, scheme: str, _: str
+    browser: webdriver.Chrome, tmp_path: Path, width: int, scheme: str
 ) -> None:
     path = tmp_path / "page.html"
     path.write_text(written(), encoding="utf-8")
@@ -172,10 +171,7 @@ def test_nothing_is_cut_and_a_checker_of_accessibility_finds_nothing(
     assert looked_through(browser, width) == []
 
 
-@pytest.mark.parametrize("_", BROWSER)
-def test_on_a_phone_hours_are_rows_and_the_newest_comes_first(
-    browser: webdriver.Chrome, tmp_path: Path, _: str
-) -> None:
+def test_on_a_phone_hours_are_rows_and_the_newest_comes_first(browser: webdriver.Chrome, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(written(), encoding="utf-8")
     shown(browser, path, 420, "light")
