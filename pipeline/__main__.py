@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "verify-setup": "verify_setup",
     "verify-records": "verify_records",
     "evidence": "evidence",
+    "where": "where",
     "contract": "contract",
     "chain": "chain",
 }

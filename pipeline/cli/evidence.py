@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pipeline.pgp.keyring import Signing
     from pipeline.run import Run
     from pipeline.window import Window
+
+AN_HOUR: Final = 3600.0
+"""Seconds that it may take: a quarter has some ten thousands of records."""
 
 
 @click.command(short_help="A period for an auditor, as one signed archive.")
@@ -67,7 +70,7 @@ def command(
     request = session.request("certify", start, end, datasets)
     assert request.window is not None
     accesses = None if access_log is None else _accesses(access_log, request.window)
-    run = session.run()
+    run = session.run(seconds=AN_HOUR)
     with whole(output) as file, signing_key(run.settings, run.credentials) as ours:
         report, public_keys = _report(session, request.window, request.datasets, ours, keys, accesses, run)
         pack(report, public_keys, partial(detached, keys=ours), file)

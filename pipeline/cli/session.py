@@ -92,14 +92,14 @@ class Session:
 
         return Console(stderr=True, highlight=False)
 
-    def run(self, observe: Observe | None = None) -> Run:
-        """One invocation's view with a time budget of its own, as the function has it for one message."""
+    def run(self, observe: Observe | None = None, *, seconds: float | None = None) -> Run:
+        """One invocation's view with a time budget of its own; without `seconds`, as the function has for a message."""
         from pipeline.budget import Budget
         from pipeline.run import Run
         from pipeline.streams.progress import unobserved
 
         deployment = self.deployment
-        budget = Budget.of(deployment.settings.time_budget_seconds, patience=PATIENCE)
+        budget = Budget.of(seconds or deployment.settings.time_budget_seconds, patience=PATIENCE)
         return Run(deployment, budget, observe=observe or unobserved, typed=True)
 
     def announce(self, doing: str) -> None:
@@ -237,6 +237,14 @@ def _events(log_to: str | None) -> Iterator[None]:
                 raise click.UsageError(f"--log: {log_to} cannot be written: {error.strerror}.") from None
         ending.enter_context(log.written_to(stream))
         yield
+
+
+def as_instant(option: str, text: str | None) -> datetime | None:
+    """The time that an option gives, UTC where it has no offset; None where it is not given. Raises UsageError."""
+    try:
+        return None if text is None else datetime.fromisoformat(_in_utc(text)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.UsageError(f"{option}: {text} is not a time such as 2026-11-23T13:00:00Z.") from None
 
 
 def _in_utc(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -22,6 +22,10 @@ Reads = Literal["name", "position"] | None
 
 Policy = Literal["pass", "refuse", "escape"]
 """What becomes of a text that many a reader cannot take: sent as it is, a breach of the contract, or made harmless."""
+
+ESCAPED: Final = r"^[=+\-@\t\r']"
+"""Where formulas are escaped, what gets an apostrophe in front; what has one already too, so that it can be taken away
+again."""
 
 Type = Literal["STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "TIMESTAMP", "JSON"]
 
@@ -112,6 +116,14 @@ class Dataset:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def key_in_file(self, given: Sequence[str]) -> tuple[str, ...]:
+        """The texts that the key columns have in the file, of those that they have at the source."""
+        escapes = [self.formulas == "escape" and self.column(name).type == "STRING" for name in self.key]
+        return tuple(
+            f"'{text}" if escape and re.match(ESCAPED, text) else text
+            for text, escape in zip(given, escapes, strict=True)
+        )
 
     def file_for(self, delivery: Delivery, part: int, parts: int) -> str:
         """The partner's name of this part's file, before `.pgp` is added; no two deliveries or parts share one."""

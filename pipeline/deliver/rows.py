@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contracts.dataset import LARGEST_SCALE, Column, Dataset
+from pipeline.contracts.dataset import ESCAPED, LARGEST_SCALE, Column, Dataset
 from pipeline.errors import SourceChanged
 from pipeline.records.schema import Violation
 from pipeline.streams.digest import key_digest
@@ -29,9 +29,6 @@ SLICE: Final = 32_768
 
 FORMULA: Final = r"^[=+\-@\t\r]"
 """What begins so is carried out by a spreadsheet that opens the file."""
-
-ESCAPED: Final = r"^[=+\-@\t\r']"
-"""What gets an apostrophe in front; what has one already too, so that it can be taken away again."""
 
 NUL_SIGN: Final = "\u2400"
 """What stands for the character NUL where it is escaped: the symbol of it."""

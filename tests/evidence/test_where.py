@@ -1,0 +1,176 @@
+"""`where`: found in just those files of the partner in which the row stands; what is not searched is named."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.__main__ import main
+from pipeline.deliver.csvfile import csv_bytes
+from pipeline.evidence.search import contains, matching, quoted
+from pipeline.window import Slot, rfc3339
+from tests.deployment import InProcessDeployment
+from tests.evidence.conftest import GOOD, PERIOD, REFUSED, REVISED, Period
+from tests.sample_contract import sample_contract
+
+RANGE = ("--start", rfc3339(PERIOD.start), "--end", rfc3339(PERIOD.end))
+
+
+def where(deployment: InProcessDeployment, *words: str, typed: str | None = None) -> Result:
+    """Type the command."""
+    return CliRunner().invoke(
+        main, ["where", *words], input=typed, env=deployment.environment(), catch_exceptions=False
+    )
+
+
+def answer(deployment: InProcessDeployment, *words: str, code: int = 0) -> dict[str, Any]:
+    """What it says with --json."""
+    result = where(deployment, *words, *RANGE, "--json")
+    assert result.exit_code == code, result.output
+    return dict(json.loads(result.stdout))
+
+
+def at_the_partner(deployment: InProcessDeployment) -> dict[str, list[str]]:
+    """The payments in each of the partner's files, opened with the partner's key and read by Python's own reader."""
+    files = [path for path in deployment.received() if path.name.startswith("payments")]
+    texts = {path.name: deployment.open(path).decode() for path in files}
+    return {name: [row["payment_id"] for row in csv.DictReader(io.StringIO(text))] for name, text in texts.items()}
+
+
+def test_a_row_is_found_in_just_the_files_that_the_partner_has_it_in(period: Period) -> None:
+    deployment = period.deployment
+    files = at_the_partner(deployment)
+    assert len(files) == 3
+    for key in {rows[number] for rows in files.values() for number in (0, len(rows) // 2, -1)}:
+        searched = answer(deployment, "payments", key)
+        assert [one["file_name"] for one in searched["sightings"]] == sorted(
+            name for name, rows in files.items() if key in rows
+        )
+        assert (searched["files"], searched["unsearched"], searched["complete"]) == (3, [], True)
+    assert answer(deployment, "payments", "no-such-payment")["sightings"] == []
+
+
+def test_it_says_when_in_which_revision_and_certified_how(period: Period) -> None:
+    deployment = period.deployment
+    first = next(rows[0] for name, rows in sorted(at_the_partner(deployment).items()) if "_r1_" in name)
+    one, other = answer(deployment, "payments", first)["sightings"]
+    records = deployment.records(Slot("payments", REVISED))
+    assert (one["revision"], other["revision"], one["rows"]) == (1, 2, 1)
+    assert (one["verdict"], other["verdict"]) == ("late rows", "certified")
+    assert other["delivered"] == [records["r2/delivered-1-1"]["created"].replace("T", " ").replace("Z", "+00:00")]
+    assert other["archived"] == records["r2/sealed-1"]["csv"]["name"]
+    text = where(deployment, "payments", first, *RANGE).stdout
+    assert f"payments {REVISED.start:%Y-%m-%d %H:%M} r2: {other['file_name']}" in text
+    assert "the row stands in 2 files." in text
+
+
+def test_a_row_that_was_refused_was_sent_in_no_file(period: Period) -> None:
+    tables = period.deployment.tables
+    condition = f"updated_at >= '{rfc3339(REFUSED.start)}' AND updated_at < '{rfc3339(REFUSED.end)}'"
+    key = tables.sql(f"SELECT payment_id FROM `{tables.name}.payments` WHERE {condition}")[0][0]
+    result = where(period.deployment, "payments", str(key), *RANGE)
+    assert (result.exit_code, "the row stands in none of them." in result.stdout) == (0, True)
+
+
+def test_the_key_is_in_no_log_and_may_come_from_stdin(period: Period, tmp_path: Path) -> None:
+    key = next(iter(at_the_partner(period.deployment).values()))[0]
+    log = tmp_path / "log"
+    result = where(period.deployment, "payments", "-", *RANGE, "--json", "--log", str(log), typed=f"{key}\n")
+    assert json.loads(result.stdout)["sightings"]
+    assert key not in log.read_text(encoding="utf-8") + result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("payments", "a", "b"), "The key of payments is payment_id; 2 values were given."),
+        (("identity", "a"), "The key of identity is "),
+        (("orders", "a"), "There is no dataset orders; there are identity, payments, transactions."),
+        (("payments", ""), "A value of a key is never empty."),
+        (("payments", "a", "--start", "soon"), "--start: soon is not a time"),
+        (("payments", "a", "--start", "2026-11-23T13:30:00Z"), "is not on the hour"),
+        (("payments", "a", "--start", "2100-01-01"), "is not before end"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_said(period: Period, words: tuple[str, ...], said: str) -> None:
+    result = where(period.deployment, *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_a_file_that_is_gone_or_altered_is_named_and_not_skipped(deployment: InProcessDeployment) -> None:
+    slot = deployment.load_sample(30, window=GOOD)
+    deployment.deliver(slot)
+    sealed = deployment.records(slot)["r1/sealed-1"]["csv"]["name"]
+    rows = list(csv.DictReader(io.StringIO(bucket_of(deployment).blob(sealed).download_as_bytes().decode())))
+    key = (rows[7]["booking"], rows[7]["line"])
+    (sighting,) = answer(deployment, "bookings", *key)["sightings"]
+    assert (sighting["rows"], sighting["archived"]) == (1, sealed)
+    assert answer(deployment, "bookings", key[0], "99999")["sightings"] == []
+    blob = bucket_of(deployment).blob(sealed)
+    content = blob.download_as_bytes()
+    blob.delete()
+    searched = answer(deployment, "bookings", *key, code=1)
+    (missed,) = searched["unsearched"]
+    assert missed["reason"] == f"gs://{deployment.archive_bucket}/{sealed} is not in the archive any more."
+    assert (searched["files"], searched["complete"]) == (0, False)
+    blob.upload_from_string(content)
+    result = where(deployment, "bookings", *key, *RANGE)
+    assert result.exit_code == 1
+    assert f"{sealed} is not the object that its record names." in result.stdout
+    assert "1 files could not be searched; the row may stand in them too." in result.stdout
+
+
+def test_without_a_range_all_that_was_ever_planned_is_searched(deployment: InProcessDeployment) -> None:
+    assert "No hour of payments was ever planned" in where(deployment, "payments", "a").stderr
+    slot = deployment.load(window=GOOD)
+    deployment.deliver(slot)
+    assert "1 files, " in where(deployment, "payments", "a").stdout
+
+
+def bucket_of(deployment: InProcessDeployment) -> Any:
+    """The archive."""
+    return deployment.cloud.storage.bucket(deployment.archive_bucket)
+
+
+TEXTS = st.text(st.sampled_from("aä\"\r\n,'=1\u2028"), min_size=1, max_size=4)
+
+
+def cut(content: bytes, size: int) -> Iterator[bytes]:
+    """Pieces of this size."""
+    return (content[start : start + size] for start in range(0, len(content), size))
+
+
+@given(st.lists(st.tuples(TEXTS, st.integers(0, 3)), min_size=1, max_size=8), TEXTS, st.integers(1, 40))
+def test_any_key_is_found_wherever_the_file_is_cut(rows: list[tuple[str, int]], other: str, size: int) -> None:
+    """As often as the frame has it, before it was written as CSV."""
+    contract = sample_contract()
+    columns = {column.name: None for column in contract.columns}
+    frame = pl.DataFrame([{**columns, "booking": booking, "line": line} for booking, line in rows])
+    content = b"".join(csv_bytes([frame], contract))
+    for booking in {other, *(booking for booking, _ in rows)}:
+        for line in (0, 3):
+            wanted = (booking, str(line))
+            count = matching(cut(content, size), contract.key, wanted)
+            assert count == sum((text, str(number)) == wanted for text, number in rows)
+            found, sha256 = contains(cut(content, size), quoted(booking))
+            assert found or not count
+            assert sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_where_formulas_are_escaped_the_key_of_the_source_is_found() -> None:
+    contract = sample_contract()
+    assert contract.key_in_file(("=1+1", "5")) == ("=1+1", "5")
+    text = contract.text.replace("value: file}", "value: file}\n      - {property: formulas, value: escape}")
+    assert sample_contract(text).key_in_file(("=1+1", "5")) == ("'=1+1", "5")
