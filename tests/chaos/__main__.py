@@ -47,6 +47,7 @@ def _show(day: Day) -> None:
         ("rows sent twice with other content", found.altered),
         ("unchecked bytes", found.unchecked),
         ("leftovers", found.leftovers),
+        ("certificates that are not true, hours not certified", found.untrue),
         ("messages refused", day.refused),
     ):
         table.add_row(name, f"[{'red' if figure else 'green'}]{figure:,}[/]")

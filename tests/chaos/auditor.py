@@ -6,27 +6,28 @@ the contracts, and what an hour is.
                contents that were seen under a final name without being the beginning of the file
     unchecked  bytes at the partner that no sealed record vouches for, opened again and archived
     leftovers  whatever should not be there any more
+    untrue     certificates that say `certified` over a file that was absent, half or other; and hours that are not
+               certified in the end, where that is asked
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from localcloud import keys
 from localcloud.deployment import LocalDeployment
 from localcloud.opened import decrypt, in_warehouse, read_csv
 from pipeline.window import Slot, stamp
-
-NAME: Final = re.compile(r"(?P<dataset>\w+?)_(?P<start>\w+Z)_\w+Z_r(?P<revision>\d+)_(?P<part>\d+)of\d+\.csv\.pgp")
+from tests.chaos.certificates import unproven, untrue
+from tests.chaos.sights import NAME, Seen
 
 Row = tuple[str | None, ...]
 
@@ -41,20 +42,13 @@ class Audit:
     altered: int = 0
     unchecked: int = 0
     leftovers: int = 0
+    untrue: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
         """Nothing is wrong."""
-        return not (self.lost or self.altered or self.unchecked or self.leftovers)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A content that stood under a name at the partner at some moment."""
-
-    name: str
-    content: bytes
+        return not (self.lost or self.altered or self.unchecked or self.leftovers or self.untrue)
 
 
 def audit(
@@ -64,8 +58,13 @@ def audit(
     *,
     seen: Iterable[Seen] = (),
     left: Sequence[str] = (),
+    certified_within: float = 0.0,
 ) -> Audit:
-    """Compare everything with everything. `left` names what others found left behind."""
+    """Compare everything with everything. `left` names what others found left behind.
+
+    With `certified_within`, the seconds that a run may take, every certificate must be true, and every slot certified.
+    """
+    seen, slots = list(seen), list(slots)
     found = Audit(leftovers=len(left), problems=[f"left behind: {one}" for one in left])
     records = _records(deployment)
     with _home(partner_keys, deployment.cloud.signing_key) as home:
@@ -74,13 +73,17 @@ def audit(
         _slot(deployment, slot, contents, records, found)
     for one in seen:
         whole = deployment.files / one.name
-        if not whole.is_file() or not whole.read_bytes().startswith(one.content):
+        if one.content is not None and not (whole.is_file() and whole.read_bytes().startswith(one.content)):
             found.altered += 1
             found.problems.append(f"{one.name} showed {len(one.content)} bytes that are not the beginning of the file")
     for path in (*deployment.files.iterdir(), *deployment.cloud.root.glob("partner.incoming/*")):
         if NAME.fullmatch(path.name) is None:
             found.leftovers += 1
             found.problems.append(f"left at the partner: {path.name}")
+    if certified_within:
+        wrong = [*untrue(records, seen, certified_within), *unproven(records, slots)]
+        found.untrue += len(wrong)
+        found.problems += wrong
     return found
 
 

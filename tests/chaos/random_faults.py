@@ -30,6 +30,16 @@ PARTNER: Final = (
     Fault("stat", "lose"),
     Fault("write", "short", 2000),
 )
+ALWAYS: Final = 10_000
+MOODS: Final[Mapping[str, tuple[int, tuple[Fault, ...]]]] = {
+    "listing open": (8, ()),
+    "listing closed": (3, (Fault("list", "deny", times=ALWAYS),)),
+    "listing and sizes closed": (2, (Fault("list", "deny", times=ALWAYS), Fault("stat", "deny", times=ALWAYS))),
+    "listing fails": (1, (Fault("list", "error", times=ALWAYS),)),
+    "unreachable": (2, (Fault("connect", "error", times=ALWAYS),)),
+}
+"""How the partner answers until the next order, with weights."""
+
 STORAGE: Final = (
     *(("POST .*/b/(archive|records)/o", action) for action in ("error", "drop", "lose")),
     *(("PUT .*upload_id=", action) for action in ("error", "drop", "lose")),
@@ -58,6 +68,7 @@ class RandomFaults:
             "a server killed": (1, self._kill_server),
             "a server frozen": (1, self._freeze),
             "partner": (5, self._partner),
+            "late parts stored": (1, self._harness.cloud.store_late_parts),
             "storage": (5, self._storage),
             "warehouse": (4, self._warehouse),
             "gpg": (3, self._gpg),
@@ -97,7 +108,9 @@ class RandomFaults:
         function.thaw()
 
     def _partner(self) -> None:
-        self._harness.cloud.break_partner(*self._chance.sample(PARTNER, 2))
+        (mood,) = self._chance.choices(list(MOODS), [weight for weight, _ in MOODS.values()])
+        self._harness.cloud.break_partner(*self._chance.sample(PARTNER, 2), *MOODS[mood][1])
+        self.done[mood] += 1
 
     def _storage(self) -> None:
         match, action = self._chance.choice(STORAGE)

@@ -1,4 +1,7 @@
-"""One chaotic day: windows that arrive late, twice, at once, while everything breaks; then calm, and the audit."""
+"""One chaotic day: windows that arrive late, twice, at once, while everything breaks, and are certified meanwhile.
+
+Then calm, hours that pass, certificates, and the audit.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,18 @@ SIZES: Final = (0, 1, 7, 30, 60, 260)
 PATIENCE: Final = 300.0
 """Seconds that a phase may take at most; a message that never ends is a defect too."""
 
+LATE: Final = 1800.0
+"""Seconds after which the partner would store what a dropped session left; it is stored when we say, and not before."""
+
+CERTIFY_EVERY: Final = 60
+"""Pushes after which another hour is certified: many more than come of it, so that the work ends."""
+
+SETTLED: Final = timedelta(hours=2, minutes=6)
+"""After so long an attempt that was announced has ended, and its part is stored."""
+
+PROVEN_AT_ONCE: Final = 6
+"""Hours of one message that certifies in the end."""
+
 
 @dataclass(frozen=True)
 class Day:
@@ -48,23 +63,26 @@ def run(seed: int, windows: int) -> Day:
     chance = random.Random(seed)
     began = time.monotonic()
     with fault_harness() as harness, watching(harness.deployment.files) as seen:
+        harness.cloud.start_partner("aws", "--late-parts", str(LATE))
         slots = _slots(harness, windows)
         _load(harness, slots, chance)
         limits = {"MAX_PART_ROWS": str(PART_ROWS)}
         functions = [harness.function(budget=BUDGET, name=name, workers=2, **limits) for name in ("-a", "-b")]
         deliverer = Deliverer([function.url for function in functions], chance).start()
         with _forwarding(harness, deliverer):
-            with random_faults(harness, functions, chance) as done:
+            with random_faults(harness, functions, chance) as done, _certifying(slots, deliverer, chance):
                 _first(harness, slots, deliverer, chance)
+                _hours_pass(harness)
                 rotated = _rotate(harness)
                 _second(harness, slots, deliverer, chance)
             for slot in slots:
                 deliverer.publish(_asking([slot.dataset], slot.window))
             _wait(harness, deliverer)
+            _prove(harness, slots, deliverer)
         until(lambda: not leftovers(harness))
         left = [*leftovers(harness), *threads(harness.lines())]
         partner_keys = [harness.cloud.partner_key, rotated]
-        found = audit(harness.deployment, slots, partner_keys, seen=seen, left=left)
+        found = audit(harness.deployment, slots, partner_keys, seen=seen, left=left, certified_within=BUDGET)
         figures = (deliverer.pushes, deliverer.failed, deliverer.at_once)
         refused = len(harness.deployment.rejected())
     return Day(len(slots), time.monotonic() - began, *figures, done.done, refused, found)
@@ -84,7 +102,7 @@ def _load(harness: FaultHarness, slots: Sequence[Slot], chance: random.Random, s
             harness.deployment.tables.load(dataset.table, sampledata.rows(dataset, slot.window, rows, seed=seed))
 
 
-def _asking(datasets: Sequence[str], window: Window, **flags: bool) -> bytes:
+def _asking(datasets: Sequence[str], window: Window, **flags: bool | str) -> bytes:
     bounds = {"start": rfc3339(window.start), "end": rfc3339(window.end)}
     return json.dumps({"window": bounds, "datasets": list(datasets), **flags}).encode()
 
@@ -130,6 +148,50 @@ def _second(harness: FaultHarness, slots: Sequence[Slot], deliverer: Deliverer, 
         for slot in chosen:
             deliverer.publish(_asking([slot.dataset], slot.window, **flags), chance.uniform(0, len(slots) / 40))
     _wait(harness, deliverer)
+
+
+@contextmanager
+def _certifying(slots: Sequence[Slot], deliverer: Deliverer, chance: random.Random) -> Iterator[None]:
+    """Certify some hour again and again, as the work goes on, for as long as the block runs."""
+    over, hours = threading.Event(), sorted({slot.window for slot in slots})
+    names = sorted({slot.dataset for slot in slots})
+
+    def work() -> None:
+        asked_at = 0
+        while not over.wait(0.1):
+            if deliverer.pushes >= asked_at + CERTIFY_EVERY:
+                asked_at = deliverer.pushes
+                deliverer.publish(_asking(names, chance.choice(hours), action="certify"))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _hours_pass(harness: FaultHarness) -> None:
+    """The partner stores what dropped sessions left, and every attempt until now is over."""
+    harness.cloud.store_late_parts()
+    if not until(lambda: not any(harness.cloud.incoming.iterdir())):
+        raise TimeoutError("sessions of attempts that are over are still open at the partner")
+    harness.cloud.age("records/.*/(sending|delivered)-", SETTLED.total_seconds())
+
+
+def _prove(harness: FaultHarness, slots: Sequence[Slot], deliverer: Deliverer) -> None:
+    """Certify every hour, hours later again, and once more: nothing is unsettled any more."""
+    hours, names = sorted({slot.window for slot in slots}), sorted({slot.dataset for slot in slots})
+    for later in (False, True, False):
+        if later:
+            _hours_pass(harness)
+        else:
+            harness.cloud.store_late_parts()
+        for number in range(0, len(hours), PROVEN_AT_ONCE):
+            some = hours[number : number + PROVEN_AT_ONCE]
+            deliverer.publish(_asking(names, Window(some[0].start, some[-1].end), action="certify"))
+        _wait(harness, deliverer)
 
 
 @contextmanager
