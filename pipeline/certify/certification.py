@@ -131,7 +131,7 @@ def certify(request: Request, run: Run) -> Certification:
         look = partial(_looked_at, waiting=waiting, window=window, run=run, trouble=trouble)
         found_of = {name: trouble.caught(look, name, name) for name in request.datasets}
         sources = {name: source for name, source in found_of.items() if source is not None}
-        files = [name for source in sources.values() for recorded in source.recorded for name in recorded.files]
+        files = [name for source in sources.values() for recorded in source.recorded for name in recorded.every_file]
         shown = ask(files, run) if files else Shown("listed")
         found = [
             one

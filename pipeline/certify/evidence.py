@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from pipeline.certify.earlier import Earlier, earlier
 from pipeline.certify.partner import Shown, state_of
 from pipeline.certify.recount import Recount
-from pipeline.certify.verdict import Evidence
+from pipeline.certify.verdict import Evidence, Superseded
 from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveDamaged, RecordDamaged
@@ -32,7 +33,7 @@ class Recorded:
     """The records of a slot's latest revision, read; `lost` says which of them cannot be, or are gone.
 
     `contract` is the one that the delivery belongs to; without a plan, the deployed one. `rejected` are the errors
-    that the partner returned about parts as they were sent last.
+    that the partner returned about parts as they were sent last. `earlier` are parts of the revisions before.
     """
 
     slot: Slot
@@ -45,6 +46,7 @@ class Recorded:
     failure: Failed | None = None
     lost: tuple[str, ...] = ()
     rejected: Mapping[int, list[Rejected]] = field(default_factory=dict)
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def latest(self) -> Mapping[int, Delivered]:
@@ -55,6 +57,11 @@ class Recorded:
     def files(self) -> tuple[str, ...]:
         """The names that the partner should show."""
         return tuple(one.file_name for one in self.latest.values())
+
+    @property
+    def every_file(self) -> tuple[str, ...]:
+        """The names that the partner is asked for."""
+        return (*self.files, *(one.file_name for one in self.earlier))
 
     @property
     def undelivered(self) -> tuple[int, ...]:
@@ -75,11 +82,12 @@ def read(records: SlotFolder, run: Run) -> Recorded:
         contract = run.contracts.of(plan) if plan else contract
         sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
         deliveries = {part: folder.deliveries(part) for part in sorted(folder.delivered_parts)}
-        rejected = {part: folder.rejections(part, records[-1]) for part, records in deliveries.items()}
+        rejected = {part: folder.rejections(part, sent[-1]) for part, sent in deliveries.items()}
+        superseded = earlier(records)
     except RecordDamaged as damage:
         return Recorded(slot, folder, contract, previous, failure=failure, lost=(damage.message,))
     lost = () if plan else ("the plan was listed and is gone",)
-    return Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost, rejected)
+    return Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost, rejected, superseded)
 
 
 def evidence(
@@ -123,9 +131,17 @@ def evidence(
         altered=tuple(_altered(one, shown) for part, one in latest.items() if states[part] == _ALTERED),
         gone=tuple(_gone(one) for part, one in latest.items() if states[part] == "gone"),
         open_attempts=tuple(
-            f"an upload of {deliveries[-1].file_name} broke off (attempt {attempt}); half of it may still appear there"
+            _open(deliveries[-1].file_name, attempt)
             for part, deliveries in (recorded.deliveries or {}).items()
             for attempt in folder.open_attempts(part, deliveries)
+        ),
+        superseded=tuple(
+            fault
+            for one in recorded.earlier
+            for fault in (
+                *([Superseded(one.revision, True, _altered(one, shown))] if one.differs(shown) else []),
+                *(Superseded(one.revision, False, _open(one.file_name, attempt)) for attempt in one.open_attempts),
+            )
         ),
         unproven=tuple(
             f"nothing proves that {one.file_name} arrived" for part, one in latest.items() if states[part] == "unproven"
@@ -154,7 +170,11 @@ def _state(part: int, one: Delivered, recorded: Recorded, shown: Shown, run: Run
     return state_of(one, shown, last, collects=run.settings.sftp_collects)
 
 
-def _altered(one: Delivered, shown: Shown) -> str:
+def _open(file_name: str, attempt: str) -> str:
+    return f"an upload of {file_name} broke off (attempt {attempt}); half of it may still appear there"
+
+
+def _altered(one: Delivered | Earlier, shown: Shown) -> str:
     listed = shown.sizes.get(one.file_name)
     figures = f": {listed} bytes, {one.size} were sent" if listed is not None else ""
     return f"{one.file_name} has another size at the partner{figures}"

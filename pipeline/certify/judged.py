@@ -75,6 +75,7 @@ def _problems(recorded: Recorded, recount: Recount, found: Evidence, verdict: Ve
     )
     problems += [f"{count} rows {what}" for count, what in counts if count]
     problems += [*found.rejected, *found.altered, *found.gone, *found.open_attempts, *found.unproven]
+    problems += [one.problem for one in found.superseded]
     failure = recorded.failure
     if failure is not None and verdict in ("missing", "stalled", "source not ready"):
         problems.append(f"the last attempt failed: {failure.code}, {failure.reason}")

@@ -15,14 +15,14 @@ VANISHED: Final = "vanished"
 
 
 def repair(found: Judged, run: Run) -> bool:
-    """Publish the message that fixes the slot; False where none can, or the finding was repaired before.
+    """Publish the messages that fix the slot; False where none can, or the finding was repaired before.
 
     Raises TopicUnavailable, OutOfTime.
     """
-    again = _message(found, run)
-    if again is None:
+    messages = _messages(found, run)
+    if not messages:
         return False
-    run.topics.publish(run.settings.topic, [write(again)])
+    run.topics.publish(run.settings.topic, [write(message) for message in messages])
     event = "window.resent" if found.verdict in ("partner mismatch", "vanished", "unsettled") else "window.republished"
     run.alarm(event, None, verdict=found.verdict)
     return True
@@ -30,7 +30,29 @@ def repair(found: Judged, run: Run) -> bool:
 
 def needs_repair(found: Judged, run: Run) -> bool:
     """Whether `repair` would publish a message."""
-    return _message(found, run) is not None
+    return bool(_messages(found, run))
+
+
+def _messages(found: Judged, run: Run) -> list[Request]:
+    """The message for the latest revision, if any, and one for each earlier one that is to be sent again."""
+    latest = _message(found, run)
+    return [*([latest] if latest else []), *_earlier(found, run)]
+
+
+def _earlier(found: Judged, run: Run) -> list[Request]:
+    slot, faults = found.recorded.slot, found.evidence.superseded
+    altered = {fault.revision for fault in faults if fault.altered}
+    return [
+        Request(
+            "deliver",
+            f"certify-{slot.dataset}-{revision}-{run.now():%Y%m%d%H}",
+            (slot.dataset,),
+            slot.window,
+            resend=revision in altered,
+            revision=revision,
+        )
+        for revision in sorted({fault.revision for fault in faults})
+    ]
 
 
 def _message(found: Judged, run: Run) -> Request | None:

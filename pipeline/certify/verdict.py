@@ -9,6 +9,15 @@ from pipeline.states import Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """What is wrong with a file of a revision that another has followed: it is `altered`, or may come to be."""
+
+    revision: int
+    altered: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that is known of one slot. Empty lists mean that nothing speaks against it.
 
@@ -17,7 +26,7 @@ class Evidence:
     and `archive` name what is missing or differs there; `altered` files have another size at the partner, `gone` ones
     are no longer there, `open_attempts` may still replace a file by half of it, and nothing proves that `unproven`
     files arrived. `rejected` says which parts the partner returned an error about, and `acknowledged` that it returned
-    another file about each.
+    another file about each. `superseded` is about the files of earlier revisions, which must not be half either.
     """
 
     ready: bool
@@ -37,6 +46,7 @@ class Evidence:
     unproven: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     acknowledged: bool = False
+    superseded: tuple[Superseded, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -54,9 +64,9 @@ def judge(evidence: Evidence) -> Verdict:
     faults: tuple[tuple[object, Verdict], ...] = (
         (evidence.rejected, "rejected by partner"),
         (evidence.change.added or evidence.change.altered, "late rows"),
-        (evidence.altered, "partner mismatch"),
+        (evidence.altered or any(one.altered for one in evidence.superseded), "partner mismatch"),
         (evidence.gone, "vanished"),
-        (evidence.open_attempts, "unsettled"),
+        (evidence.open_attempts or evidence.superseded, "unsettled"),
         (evidence.change.deleted, "rows gone"),
         (evidence.unproven, "unconfirmed"),
     )

@@ -100,17 +100,17 @@ def _upload(request: Request, folder: Folder, plan: Plan, part: PartCount, run: 
         return
     delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
     if delivered == {planned.part for planned in plan.parts}:
-        _complete(folder, plan, run, resend=request.resend)
+        _complete(folder, plan, run, again=part.part in folder.delivered_parts)
 
 
-def _complete(folder: Folder, plan: Plan, run: Run, *, resend: bool) -> None:
-    """Say that all parts are at the partner, and whether that was later than the contract promises."""
+def _complete(folder: Folder, plan: Plan, run: Run, *, again: bool) -> None:
+    """Say that all parts are at the partner, and whether that was later than the contract promises; but not `again`."""
     delivery = folder.delivery
     late = run.now() - delivery.slot.window.end
     figures: dict[str, log.Value] = {"revision": delivery.revision, "late_seconds": late.total_seconds()}
     log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), **figures)
     promise = run.deployment.promises.get(delivery.slot.dataset)
-    if promise is not None and late > promise.within and delivery.revision == 1 and not resend:
+    if promise is not None and late > promise.within and delivery.revision == 1 and not again:
         run.alarm("delivery.late", f"{delivery}: promised {promise}.", **figures)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -119,6 +120,12 @@ class Folder:
             for attempt, at in sorted(attempts.items(), key=lambda one: one[1])
             if attempt not in succeeded and not (began and max(began) >= at + ATTEMPT_LIFETIME)
         ]
+
+    @property
+    def interrupted_parts(self) -> tuple[int, ...]:
+        """The parts of which more uploads were announced than succeeded."""
+        announced = Counter(int(name.split("-")[1]) for name in self.names if name.startswith("sending-"))
+        return tuple(sorted(announced - Counter(part for part, _ in self._numbers("delivered"))))
 
     def announce(self, record: Sending) -> None:
         """Record that an attempt is about to upload."""

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.records.schema import Sending
 from tests.certify.conftest import PARTNERS, Certifying
+from tests.chain.test_punctual import promising
 
 
 @pytest.mark.parametrize("partner", PARTNERS)
@@ -87,3 +88,39 @@ def test_a_half_file_is_found_by_name_where_the_listing_is_closed(certifying: Ce
 
 
 CUT = 700
+
+
+@pytest.mark.parametrize("delivered_before", [False, True])
+def test_the_same_holds_for_a_revision_that_another_has_followed(
+    certifying: Certifying, delivered_before: bool
+) -> None:
+    deployment = certifying.deployment
+    slot = deployment.load()
+    if delivered_before:
+        deployment.deliver(slot)
+    certifying.cut(slot, resend=delivered_before)
+    assert deployment.deliver(slot, revise=True).error is None
+    assert certifying.verdict(slot) == "unsettled"
+    certifying.half_file_appears()
+    assert certifying.verdict(slot) == "partner mismatch"
+    assert "r1_1of1" in certifying.latest(slot)["problems"][0]
+    assert not [one.error for one in deployment.drain() if one.error]
+    assert [deployment.identical(slot, file) for file in deployment.received()] == [True, True]
+    assert certifying.verdict(slot) == "unsettled"
+    certifying.age("/sending-|/delivered-", 2.1)
+    certifying.certify(slot)
+    deployment.drain()
+    assert certifying.verdict(slot) == "certified"
+    asked = len(deployment.requests_to_partner())
+    assert deployment.drain() == []
+    assert len(deployment.requests_to_partner()) == asked
+
+
+def test_a_file_that_is_sent_again_to_settle_it_is_late_but_once(certifying: Certifying) -> None:
+    deployment = certifying.deployment
+    slot = deployment.load_sample(contract=promising(minutes=1))
+    certifying.cut(slot)
+    assert len(deployment.deliver(slot).named("delivery.late")) == 1
+    again = deployment.deliver(slot)
+    assert len(again.named("upload.completed")) == len(again.named("delivery.completed")) == 1
+    assert not again.named("delivery.late")
