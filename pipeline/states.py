@@ -40,7 +40,7 @@ class State:
     """One state: how bad it is, how it is shown, what it means and what to do, each in a sentence.
 
     `sign` stands beside the colour, so that no meaning rests on colour alone. `event` is what certify logs; `alert`
-    says that Terraform has an alert policy on it.
+    says that Terraform has an alert policy on it. `command` is what to type next, once the action was thought of.
     """
 
     severity: Severity
@@ -50,6 +50,7 @@ class State:
     action: str
     event: str | None = None
     alert: bool = False
+    command: str = "certify {window} --dataset {dataset}"
 
     @property
     def needs_attention(self) -> bool:
@@ -140,6 +141,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="Rows arrived after the window was delivered.",
         action="Nothing where REVISE_LATE_ROWS is on: a revision is sent. Else publish the window with --revise.",
+        command="republish {window} --dataset {dataset} --revise",
         event="window.late_rows",
         alert=True,
     ),
@@ -158,6 +160,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="A window is refused because rows break the contract; nothing of it was sent.",
         action="Fix the rows at the source, then publish the window again.",
+        command="republish {window} --dataset {dataset}",
         event="window.refused",
     ),
     "unsettled": State(
@@ -175,6 +178,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="A delivery was begun more than an hour ago and is not at the partner; it is published again.",
         action="Fix what the last error names; the delivery goes on by itself.",
+        command="republish {window} --dataset {dataset}",
         event="window.stalled",
         alert=True,
     ),
@@ -184,6 +188,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="A window has rows at the source and no delivery; it is published again.",
         action="Nothing where it is published again; else publish the window.",
+        command="republish {window} --dataset {dataset}",
         event="window.missing",
         alert=True,
     ),
@@ -193,6 +198,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="The partner returned an error about the delivery as it was sent last.",
         action="Read the returned file, fix the rows at the source and publish the window with --revise.",
+        command="republish {window} --dataset {dataset} --revise",
         event="window.rejected",
         alert=True,
     ),
@@ -202,6 +208,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="The partner holds a file of another size than was sent; it is sent again.",
         action="Watch whether the file is replaced; ask the partner where it comes back.",
+        command="republish {window} --dataset {dataset} --resend",
         event="window.partner_mismatch",
         alert=True,
     ),
@@ -211,6 +218,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="A file that was whole at the partner is no longer there; it is sent again, once.",
         action="Ask the partner who removed it; set SFTP_COLLECTS where the partner takes files away.",
+        command="republish {window} --dataset {dataset} --resend",
         event="window.vanished",
         alert=True,
     ),
@@ -220,6 +228,7 @@ STATES: Final[Mapping[StateName, State]] = {
         colour="red",
         meaning="An archived object or a record is not what was written.",
         action="Find out in the audit log who changed it, then publish the window with --revise.",
+        command="republish {window} --dataset {dataset} --revise",
         event="window.mismatch",
         alert=True,
     ),

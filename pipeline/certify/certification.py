@@ -238,7 +238,8 @@ def _judged(
         found, at_partner = evidence(one, now, source.archive, shown, run, full=request.full)
         made = judged(one, now, found, judge(found), at_partner, shown, source.waiting, full=request.full)
         if made.is_news:
-            _announce(made, run)
+            if made.is_alarming:
+                _announce(made, run)
             one.folder.add_certificate(made.certificate)
         return made
 

@@ -7,7 +7,7 @@ what it lists. The delivery's own state is read only to be compared with these.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from pipeline.certify.earlier import Earlier, earlier
@@ -18,8 +18,8 @@ from pipeline.clients.storage import StoredObject
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ArchiveDamaged, RecordDamaged
 from pipeline.records.folder import Folder, SlotFolder
-from pipeline.records.returns import sentence
 from pipeline.records.schema import Certificate, Delivered, Failed, FileState, Plan, Rejected, Sealed
+from pipeline.records.sentences import refusal, rejection
 from pipeline.run import Run
 from pipeline.window import HOUR, Slot
 
@@ -33,7 +33,8 @@ class Recorded:
     """The records of a slot's latest revision, read; `lost` says which of them cannot be, or are gone.
 
     `contract` is the one that the delivery belongs to; without a plan, the deployed one. `rejected` are the errors
-    that the partner returned about parts as they were sent last. `earlier` are parts of the revisions before.
+    that the partner returned about parts as they were sent last. `earlier` are parts of the revisions before, `broken`
+    the rules that refused rows break.
     """
 
     slot: Slot
@@ -47,6 +48,7 @@ class Recorded:
     lost: tuple[str, ...] = ()
     rejected: Mapping[int, list[Rejected]] = field(default_factory=dict)
     earlier: tuple[Earlier, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
     def latest(self) -> Mapping[int, Delivered]:
@@ -83,11 +85,13 @@ def read(records: SlotFolder, run: Run) -> Recorded:
         sealed = {part: record for part in folder.sealed_parts if (record := folder.sealed(part)) is not None}
         deliveries = {part: folder.deliveries(part) for part in sorted(folder.delivered_parts)}
         rejected = {part: folder.rejections(part, sent[-1]) for part, sent in deliveries.items()}
-        superseded = earlier(records)
+        superseded, refused = earlier(records), folder.refusal()
     except RecordDamaged as damage:
         return Recorded(slot, folder, contract, previous, failure=failure, lost=(damage.message,))
     lost = () if plan else ("the plan was listed and is gone",)
-    return Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost, rejected, superseded)
+    broken = refusal(refused, contract) if refused else ()
+    found = Recorded(slot, folder, contract, previous, plan, sealed, deliveries, failure, lost)
+    return replace(found, rejected=rejected, earlier=superseded, broken=broken)
 
 
 def evidence(
@@ -147,7 +151,7 @@ def evidence(
             f"nothing proves that {one.file_name} arrived" for part, one in latest.items() if states[part] == "unproven"
         ),
         rejected=tuple(
-            sentence(latest[part].file_name, errors[0]) for part, errors in recorded.rejected.items() if errors
+            rejection(latest[part].file_name, errors[0]) for part, errors in recorded.rejected.items() if errors
         ),
         acknowledged=all(folder.is_acknowledged(part, one) for part, one in latest.items()),
     )

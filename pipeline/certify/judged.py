@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.certify.evidence import Recorded
 from pipeline.certify.partner import Shown
@@ -11,7 +12,10 @@ from pipeline.certify.recount import Recount
 from pipeline.certify.verdict import Evidence
 from pipeline.clients.counts import Waiting
 from pipeline.records.schema import Certificate, FileState
-from pipeline.states import Verdict
+from pipeline.records.sentences import rows
+from pipeline.states import STATES, Verdict
+from pipeline.status.next_step import NEXT, next_command
+from pipeline.window import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,12 @@ class Judged:
         """Whether the certificate says something that no earlier one says."""
         previous = self.recorded.previous
         return previous is None or not self.certificate.says_the_same_as(previous)
+
+    @property
+    def is_alarming(self) -> bool:
+        """Whether people are to hear of the news: that a late source has come a little further is none."""
+        previous = self.recorded.previous
+        return previous is None or (previous.verdict, self.verdict) != ("source not ready", "source not ready")
 
 
 def judged(
@@ -62,23 +72,50 @@ def judged(
     return Judged(recorded, recount, evidence, verdict, certificate)
 
 
-def _problems(recorded: Recorded, recount: Recount, found: Evidence, verdict: Verdict, shown: Shown) -> list[str]:
-    problems = [*found.records, *found.archive]
-    if not found.refused:
-        problems += [f"part {part} is not delivered" for part in found.undelivered]
+def _problems(recorded: Recorded, recount: Recount, found: Evidence, verdict: Verdict, shown: Shown) -> Iterator[str]:
+    """What is wrong, a sentence each with its numbers; the last one is the command that comes next."""
+    yield from (*found.records, *found.archive)
+    if verdict == "source not ready":
+        yield _not_ready(recorded.slot, recount)
+    yield from recorded.broken
+    yield from _not_sent(recorded, recount, found, verdict)
     change = recount.change
     counts = (
         (change.added, "arrived after the plan"),
-        (change.altered, "were altered after the plan"),
-        (change.deleted, "were deleted after the plan"),
-        (0 if found.planned else recount.rows, "wait to be planned"),
+        (change.altered, "changed after the plan"),
+        (change.deleted, "deleted after the plan"),
     )
-    problems += [f"{count} rows {what}" for count, what in counts if count]
-    problems += [*found.rejected, *found.altered, *found.gone, *found.open_attempts, *found.unproven]
-    problems += [one.problem for one in found.superseded]
+    yield from (f"{rows(count)} {what}" for count, what in counts if count)
+    yield from (*found.rejected, *found.altered, *found.gone, *found.open_attempts, *found.unproven)
+    yield from (one.problem for one in found.superseded)
     failure = recorded.failure
     if failure is not None and verdict in ("missing", "stalled", "source not ready"):
-        problems.append(f"the last attempt failed: {failure.code}, {failure.reason}")
+        yield f"the last attempt failed: {failure.code}, {failure.reason}"
     if recorded.files and shown.answer == "not asked":
-        problems.append("the partner could not be asked; what it answered last stands")
-    return problems
+        yield "the partner could not be asked; what it answered last stands"
+    if STATES[verdict].needs_attention:
+        yield NEXT + next_command(verdict, recorded.slot.dataset, recorded.slot.window)
+
+
+def _not_ready(slot: Slot, recount: Recount) -> str:
+    until = _clock(recount.complete_until, slot) if recount.complete_until else "no time that it has named"
+    return f"the source is complete until {until}, needs {_clock(slot.window.end, slot)}"
+
+
+def _not_sent(recorded: Recorded, recount: Recount, found: Evidence, verdict: Verdict) -> Iterator[str]:
+    plan = recorded.plan
+    if plan is None and recount.rows:
+        yield f"{rows(recount.rows)} at the source, nothing planned"
+    elif plan is None and verdict == "missing":
+        yield "no rows at the source, and the file that says so was not sent"
+    elif plan is not None and not found.refused:
+        parts = {part.part: part for part in plan.parts}
+        for part in found.undelivered:
+            done = "sealed" if part in (recorded.sealed or {}) else "planned"
+            yield f"part {part} of {len(parts)}, {rows(parts[part].rows)}, is {done} and not at the partner"
+
+
+def _clock(instant: datetime, slot: Slot) -> str:
+    """The time of day, with its date where that is not the day of the window's end."""
+    same = instant.date() == slot.window.end.date()
+    return f"{instant:%H:%M}" if same else f"{instant:%Y-%m-%d %H:%M}"

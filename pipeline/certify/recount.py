@@ -28,7 +28,8 @@ class Recount:
     """What the warehouse holds of one slot now, and how it differs from the plan.
 
     `fingerprint` is over all columns; where they were not read anew, that of the last certificate, which had as many
-    rows with the same times of change.
+    rows with the same times of change. `ready` says whether the warehouse has finished it, and
+    `complete_until` how far it is.
     """
 
     rows: int
@@ -36,6 +37,7 @@ class Recount:
     fingerprint: str
     change: Change
     ready: bool
+    complete_until: datetime | None = None
 
     @property
     def mark(self) -> str:
@@ -85,16 +87,19 @@ def recount(
     """
     complete = ready.complete_until is not None and ready.complete_until >= slot.window.end
     if plan is None:
-        return Recount(now.rows, now.change_total, "0", Change(), complete)
+        return Recount(now.rows, now.change_total, "0", Change(), complete, ready.complete_until)
     if deep is None:
         assert previous is not None
-        return Recount(now.rows, now.change_total, previous.fingerprint_now, previous.change, complete)
+        return Recount(
+            now.rows, now.change_total, previous.fingerprint_now, previous.change, complete, ready.complete_until
+        )
     return Recount(
         deep.rows,
         now.change_total,
         deep.fingerprint,
         _change(slot, plan, deep, previous, ready.snapshot, run),
         complete,
+        ready.complete_until,
     )
 
 

@@ -10,7 +10,7 @@ import click
 from pipeline.cli.answers import ASKING, answered_options, ask
 from pipeline.cli.session import ATTENTION, OK, PERMANENT, RETRYABLE, Session, operator, plain, window_options
 from pipeline.states import STATES
-from pipeline.window import rfc3339
+from pipeline.window import Window, rfc3339
 
 if TYPE_CHECKING:
     from pipeline.certify.certification import Outcome, Report
@@ -80,15 +80,18 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
 
 
 def _show(session: Session, report: Report, wrong: list[Outcome]) -> None:
+    from pipeline.status.next_step import next_command, told
+
     for run in _runs(wrong):
         first = run[0]
         hours = f"{len(run)} hours from " if len(run) > 1 else ""
         again = sum(outcome.republished for outcome in run)
-        said = {"; ".join(outcome.certificate.problems) for outcome in run}
-        what = plain(min(said)) if len(said) == 1 else "each for itself; see status or --json"
+        what = plain("; ".join(told(first.certificate.problems)) or STATES[first.certificate.verdict].meaning)
         where = f"{first.slot.dataset} {hours}{first.slot.window.start:%Y-%m-%d %H:%M}"
         republished = f"; {again} published again" if again else ""
         session.say(f"{where} [red]{first.certificate.verdict}[/]: {what}{republished}")
+        window = Window(first.slot.window.start, run[-1].slot.window.end)
+        session.say(f"  {plain(next_command(first.certificate.verdict, first.slot.dataset, window))}")
     counts = Counter(outcome.certificate.verdict for outcome in report.outcomes)
     session.say(f"{len(report.outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     for name, waiting in _waiting(report.outcomes).items():
@@ -106,13 +109,16 @@ def _waiting(outcomes: list[Outcome]) -> dict[str, Waiting]:
 
 
 def _runs(outcomes: list[Outcome]) -> list[list[Outcome]]:
-    """Hours in a row of one dataset with the same verdict, together."""
+    """Hours in a row of one dataset with the same verdict for the same reasons, together."""
+    from pipeline.status.next_step import told
+
     runs: list[list[Outcome]] = []
     for outcome in sorted(outcomes, key=lambda outcome: outcome.slot):
         last = runs[-1][-1] if runs else None
         if (
             last is not None
             and (last.slot.dataset, last.certificate.verdict) == (outcome.slot.dataset, outcome.certificate.verdict)
+            and told(last.certificate.problems) == told(outcome.certificate.problems)
             and last.slot.window.end == outcome.slot.window.start
         ):
             runs[-1].append(outcome)

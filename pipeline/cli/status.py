@@ -12,7 +12,7 @@ import click
 
 from pipeline.cli.answers import READING
 from pipeline.cli.session import ATTENTION, OK, Session, operator, plain
-from pipeline.states import STATES, Colour
+from pipeline.states import STATES, Colour, StateName
 
 if TYPE_CHECKING:
     from pipeline.keys import KeyState
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.run import Run
     from pipeline.status.grid import Cell
     from pipeline.status.timeline import Moment
-    from pipeline.window import Slot
+    from pipeline.window import Slot, Window
 
     Grid = dict[datetime, dict[str, Cell]]
 
@@ -168,6 +168,7 @@ def _show(session: Session, rows: Grid, names: tuple[str, ...]) -> None:
         hours = f"{len(trouble.window)} hours from " if len(trouble.window) > 1 else ""
         told = plain("; ".join(trouble.problems) or STATES[trouble.state].meaning)
         session.say(f"{trouble.dataset} {hours}{trouble.window.start:%Y-%m-%d %H:%M} [red]{trouble.state}[/]: {told}")
+        _say_next(session, trouble.state, trouble.dataset, trouble.window)
     for name, rows_waiting in waiting(rows).items():
         session.say(f"{name} [red]rows wait[/]: {rows_waiting}; see RUNBOOK.md, rows-waiting")
 
@@ -187,7 +188,8 @@ def _one(session: Session, slot: Slot, *, records: bool) -> int:
 
     run = session.run()
     folder = run.records.folder(slot)
-    state = cell(history(folder, run), run.now())
+    told = history(folder, run)
+    state, contract = cell(told, run.now()), run.contracts.of(told.plan) if told.plan else None
     entries, returned = folder.entries(), returned_for(slot, run)
     if session.as_json:
         shown = [
@@ -204,7 +206,7 @@ def _one(session: Session, slot: Slot, *, records: bool) -> int:
     elif records:
         _show_records(session, state, entries, returned)
     else:
-        _show_timeline(session, state, timeline(slot, entries, returned), [e for e in entries if e.damage])
+        _show_timeline(session, state, timeline(slot, entries, returned, contract), [e for e in entries if e.damage])
     return OK if state.well and not any(entry.damage for entry in entries) else ATTENTION
 
 
@@ -221,7 +223,19 @@ def _show_timeline(session: Session, cell: Cell, moments: list[Moment], damaged:
     if not moments and not damaged:
         session.say("  Nothing is recorded.")
     if not cell.well:
-        session.say(f"What to do: {STATES[cell.state].action}")
+        said = {line for moment in moments for line in moment.lines}
+        for problem in cell.problems:
+            if problem not in said:
+                session.say(f"  [red]{plain(problem)}[/]")
+        _say_next(session, cell.state, cell.slot.dataset, cell.slot.window)
+
+
+def _say_next(session: Session, state: StateName, dataset: str, window: Window) -> None:
+    """What to do about a state, and the command for it."""
+    from pipeline.status.next_step import next_command
+
+    session.say(f"  What to do: {STATES[state].action}")
+    session.say(f"  {plain(next_command(state, dataset, window))}")
 
 
 def _show_records(session: Session, cell: Cell, entries: list[Entry], returned: list[Returned]) -> None:

@@ -48,10 +48,10 @@ class Description(BaseModel):
     pattern: str
     means: Literal["error", "acknowledgement", "rows", "neither"]
     format: Literal["csv", "jsonl"] | None = None
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    key: tuple[_Name, ...] = Field((), max_length=10, strict=False)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    key: tuple[_Name, ...] = Field(default=(), max_length=10, strict=False)
     reason: _Name | None = None
-    reasons: tuple[_Name, ...] = Field((), max_length=100, strict=False)
+    reasons: tuple[_Name, ...] = Field(default=(), max_length=100, strict=False)
     name: str = ""
     sha256: str = ""
 

@@ -27,6 +27,7 @@ from pipeline.pgp.packets import without_recipient
 from pipeline.pgp.reopen import Opener, opening
 from pipeline.records.folder import Folder
 from pipeline.records.schema import Opened, Plan, Refused, Sealed, Violation
+from pipeline.records.sentences import refusal
 from pipeline.run import Run
 from pipeline.streams.background import prefetch
 from pipeline.streams.digest import PieceDigests
@@ -58,7 +59,7 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         warn(keys, run)
         if part.keys < part.rows:
             duplicates = Violation(", ".join(dataset.key), "unique", part.rows - part.keys, ())
-            raise _refuse(folder, part.part, (duplicates,), cause, run)
+            raise _refuse(folder, Refused(part=part.part, cause=cause, rules=(duplicates,)), dataset, run)
         checks = Checks(dataset, delivery.slot.window)
         digests = PieceDigests(PIECE)
         csv_copy = run.archive.copy(f"{directory}/{name}")
@@ -78,7 +79,8 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         try:
             stored = run.archive.write(f"{directory}/{name}.pgp", digests.watching(message))
         except _ContractBroken as broken:
-            raise _refuse(folder, part.part, broken.violations, cause, run) from None
+            refused = Refused(part=part.part, cause=cause, rules=broken.violations)
+            raise _refuse(folder, refused, dataset, run) from None
         assert csv_copy.stored is not None
 
         record = Sealed(
@@ -102,11 +104,11 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
     return holds
 
 
-def _refuse(folder: Folder, part: int, violations: tuple[Violation, ...], cause: str, run: Run) -> RowsRefused:
+def _refuse(folder: Folder, record: Refused, dataset: Dataset, run: Run) -> RowsRefused:
     """Record that the rows broke the contract, and give the error to raise."""
-    report = "; ".join(f"{broken.column} {broken.rule}: {broken.rows} rows" for broken in violations)
-    run.alarm("rows.refused", f"{folder.delivery}: {report}", revision=folder.delivery.revision, part=part)
-    folder.refuse(Refused(part=part, cause=cause, rules=violations))
+    report = "; ".join(refusal(record, dataset))
+    run.alarm("rows.refused", f"{folder.delivery}: {report}", revision=folder.delivery.revision, part=record.part)
+    folder.refuse(record)
     return RowsRefused(f"Rows break the contract: {report}. Hashed keys are in the record.")
 
 

@@ -45,15 +45,6 @@ def answer(record: Returned) -> Rejected | Acknowledged:
     return Acknowledged(part=record.part, file_name=record.file_name, returned=path)
 
 
-def sentence(sent: str, record: Rejected) -> str:
-    """The rejection of a file of ours, with the rows by reason where they were read."""
-    rows = ""
-    if record.reasons is not None:
-        counts = ", ".join(f"{reason.rows:,} {reason.reason}" for reason in record.reasons)
-        rows = f", {sum(reason.rows for reason in record.reasons):,} rows" + (f": {counts}" if counts else "")
-    return f"the partner rejected {sent}: it returned {record.file_name}{rows}"
-
-
 def returns_folder(bucket: Bucket) -> ReturnsFolder:
     """What is recorded of returned files now, by one listing. Raises ArchiveUnavailable."""
     return ReturnsFolder(frozenset(bucket.names(f"{RETURNS}/")), bucket)

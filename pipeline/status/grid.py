@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pipeline.clients.counts import Waiting
-from pipeline.records.returns import sentence
+from pipeline.records.sentences import rejection
 from pipeline.states import STATES, StateName
 from pipeline.status.history import History
+from pipeline.status.next_step import told
 from pipeline.window import HOUR, Slot, Window, rfc3339
 
 _UNTIL_DELIVERED: Final[tuple[StateName, ...]] = (
@@ -110,19 +111,19 @@ def troubles(rows: Mapping[datetime, Mapping[str, Cell]]) -> list[Trouble]:
     wrong = sorted(
         (cell for row in rows.values() for cell in row.values() if not cell.well), key=lambda cell: cell.slot
     )
-    told: list[Trouble] = []
+    found: list[Trouble] = []
     for cell in wrong:
         trouble = Trouble(cell.slot.dataset, cell.slot.window, cell.state, cell.problems)
-        last = told[-1] if told else None
+        last = found[-1] if found else None
         if (
             last is not None
             and replace(last, window=trouble.window) == trouble
             and last.window.end == trouble.window.start
         ):
-            told[-1] = replace(last, window=Window(last.window.start, trouble.window.end))
+            found[-1] = replace(last, window=Window(last.window.start, trouble.window.end))
         else:
-            told.append(trouble)
-    return told
+            found.append(trouble)
+    return found
 
 
 def waiting(rows: Mapping[datetime, Mapping[str, Cell]]) -> dict[str, Waiting]:
@@ -169,24 +170,24 @@ def _state(history: History, now: datetime) -> tuple[StateName, tuple[str, ...]]
             progress == "empty" or (delivered is not None and delivered > certificate.created)
         )
         if not answered:
-            return certificate.verdict, certificate.problems
+            return certificate.verdict, told(certificate.problems) or history.broken
     begun = history.plan.created if history.plan else now
     if progress in ("planned", "sealed") and now >= max(begun, history.slot.window.end) + HOUR:
         return "stalled", _why(history)
     if progress != "nothing":
-        return progress, ()
+        return progress, history.broken
     if not history.due:
         return "not due", ()
     if now < history.slot.window.end + HOUR:
         return "awaited", ()
-    return "missing", _why(history) or ("nothing is recorded for it",)
+    return "missing", _why(history) or ("nothing is recorded for the hour",)
 
 
 def _rejections(history: History) -> tuple[str, ...]:
     """What the partner rejected, the first error of each part."""
     sent = {delivered.part: delivered.file_name for delivered in history.delivered}
     first = {record.part: record for record in reversed(history.rejected)}
-    return tuple(sentence(sent[part], record) for part, record in sorted(first.items()))
+    return tuple(rejection(sent[part], record) for part, record in sorted(first.items()))
 
 
 def _why(history: History) -> tuple[str, ...]:

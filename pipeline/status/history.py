@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from pipeline.errors import RecordDamaged
 from pipeline.records.folder import SlotFolder
 from pipeline.records.schema import Certificate, Delivered, Failed, Plan, Rejected, Returned, Sealed
+from pipeline.records.sentences import refusal
 from pipeline.run import Run
 from pipeline.streams import background
 from pipeline.window import Slot, Window
@@ -25,7 +26,8 @@ T = TypeVar("T")
 class History:
     """The records of a slot's latest revision; `damage` says which of them cannot be read.
 
-    `rejected` are the errors that the partner returned about parts as they were sent last.
+    `broken` are the rules that refused rows break; `rejected` are the errors that the partner returned about parts as
+    they were sent last.
     `revision` is 0 where nothing was planned; a certificate may be there all the same. Not `due` are hours outside the
     time that files are sent for: the contract's, and from FIRST_HOUR or the first plan on.
     """
@@ -41,6 +43,7 @@ class History:
     due: bool = True
     failure: Failed | None = None
     rejected: tuple[Rejected, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
@@ -67,13 +70,16 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
     delivered = [readable(partial(folder.deliveries, part)) for part in sorted(folder.delivered_parts)]
     latest = [records[-1] for records in delivered if records]
     rejected = [readable(partial(folder.rejections, one.part, one)) for one in latest]
+    plan, refused = readable(folder.plan), readable(folder.refusal)
+    contract = run.contracts.of(plan) if plan and refused else None
     return History(
         slot=slot,
         revision=folder.delivery.revision,
         refused=folder.is_refused,
-        plan=readable(folder.plan),
+        plan=plan,
         sealed=tuple(record for record in sealed if record is not None),
         delivered=tuple(record for records in delivered for record in records or ()),
+        broken=refusal(refused, contract) if refused and contract else (),
         rejected=tuple(record for records in rejected for record in records or ()),
         certificate=readable(folder.certificate),
         failure=readable(folder.last_failure),

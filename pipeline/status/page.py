@@ -14,7 +14,8 @@ from pipeline.keys import KeyState
 from pipeline.states import STATES
 from pipeline.status.chart import Chart, Point, chart
 from pipeline.status.grid import Cell, Trouble, troubles, waiting
-from pipeline.window import HOUR, rfc3339
+from pipeline.status.next_step import look_command, next_command
+from pipeline.window import HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _count(number: int, single: str, several: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Attention:
-    """One entry of what needs attention: its sentences, the command to begin with, and its section in the runbook."""
+    """One entry of what needs attention: its sentences, the commands that show more and that come next, its section."""
 
     anchor: str
     dataset: str
@@ -95,7 +96,7 @@ class _Attention:
     meaning: str
     action: str
     problems: tuple[str, ...]
-    command: str
+    commands: tuple[str, ...]
     section: str | None
 
     @classmethod
@@ -110,7 +111,10 @@ class _Attention:
             meaning=state.meaning,
             action=state.action,
             problems=trouble.problems,
-            command=f"python -m pipeline status {trouble.dataset} {rfc3339(start)}",
+            commands=(
+                look_command(trouble.dataset, trouble.window),
+                next_command(trouble.state, trouble.dataset, trouble.window),
+            ),
             section=state.event.replace(".", "-") if state.event and state.alert else None,
         )
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import singledispatch
 
+from pipeline.contracts.dataset import Dataset
 from pipeline.records.folder import Entry
 from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
+from pipeline.records.sentences import refusal
 from pipeline.states import STATES
 from pipeline.window import Slot
 
@@ -28,8 +30,21 @@ class Moment:
     is_bad: bool = False
 
 
-def timeline(slot: Slot, entries: Sequence[Entry], returned: Iterable[Returned]) -> list[Moment]:
-    """Every moment of a slot, earliest first. Records that cannot be read are left to who lists the records."""
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What records are told of: the slot, and the contract of its latest revision where that is known."""
+
+    slot: Slot
+    contract: Dataset | None
+
+
+def timeline(
+    slot: Slot, entries: Sequence[Entry], returned: Iterable[Returned], contract: Dataset | None = None
+) -> list[Moment]:
+    """Every moment of a slot, earliest first. Records that cannot be read are left to who lists the records.
+
+    With the `contract`, the rules that refused rows break are said in its words.
+    """
     began = {
         (_revision(entry), entry.record.part, entry.record.attempt): entry.record.created
         for entry in entries
@@ -41,7 +56,10 @@ def timeline(slot: Slot, entries: Sequence[Entry], returned: Iterable[Returned])
         if isinstance(entry.record, Delivered)
     }
     moments = [
-        moment for entry in entries if entry.record is not None for moment in _of(entry.record, _revision(entry), slot)
+        moment
+        for entry in entries
+        if entry.record is not None
+        for moment in _of(entry.record, _revision(entry), _Subject(slot, contract))
     ]
     moments += [
         Moment(at, revision, "upload open", f"Attempt {attempt} began to send part {part}; it has not succeeded.")
@@ -57,13 +75,13 @@ def _revision(entry: Entry) -> int:
 
 
 @singledispatch
-def _of(record: Record, revision: int, slot: Slot) -> Iterator[Moment]:
+def _of(record: Record, revision: int, subject: _Subject) -> Iterator[Moment]:
     """What a record tells; some tell nothing by themselves."""
     yield from ()
 
 
 @_of.register
-def _(plan: Plan, revision: int, slot: Slot) -> Iterator[Moment]:
+def _(plan: Plan, revision: int, subject: _Subject) -> Iterator[Moment]:
     if plan.empty:
         yield Moment(plan.created, revision, "planned", "No rows; nothing is sent.")
         return
@@ -78,13 +96,13 @@ def _(plan: Plan, revision: int, slot: Slot) -> Iterator[Moment]:
 
 
 @_of.register
-def _(refused: Refused, revision: int, slot: Slot) -> Iterator[Moment]:
-    lines = tuple(f"{rule.column}: {rule.rows:,} rows break {rule.rule}" for rule in refused.rules)
+def _(refused: Refused, revision: int, subject: _Subject) -> Iterator[Moment]:
+    lines = refusal(refused, subject.contract)
     yield Moment(refused.created, revision, "refused", f"Part {refused.part} breaks the contract.", lines, is_bad=True)
 
 
 @_of.register
-def _(sealed: Sealed, revision: int, slot: Slot) -> Iterator[Moment]:
+def _(sealed: Sealed, revision: int, subject: _Subject) -> Iterator[Moment]:
     opened = "opened again and equal" if sealed.opened else "not opened again (PGP_REOPEN is off)"
     yield Moment(
         sealed.created,
@@ -96,9 +114,9 @@ def _(sealed: Sealed, revision: int, slot: Slot) -> Iterator[Moment]:
 
 
 @_of.register
-def _(delivered: Delivered, revision: int, slot: Slot) -> Iterator[Moment]:
+def _(delivered: Delivered, revision: int, subject: _Subject) -> Iterator[Moment]:
     took = (delivered.created - delivered.began).total_seconds()
-    late = delivered.created - slot.window.end
+    late = delivered.created - subject.slot.window.end
     yield Moment(
         delivered.created,
         revision,
@@ -109,7 +127,7 @@ def _(delivered: Delivered, revision: int, slot: Slot) -> Iterator[Moment]:
 
 
 @_of.register
-def _(certificate: Certificate, revision: int, slot: Slot) -> Iterator[Moment]:
+def _(certificate: Certificate, revision: int, subject: _Subject) -> Iterator[Moment]:
     state = STATES[certificate.verdict]
     sentence = state.meaning if state.needs_attention else f"{certificate.rows_now:,} rows at the source."
     lines = certificate.problems + ((f"{certificate.waiting}",) if certificate.waiting else ())

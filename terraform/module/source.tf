@@ -14,7 +14,7 @@ locals {
       && !(var.contracts != null && can(regex("^pipeline/contracts/[^/]+\\.yaml$", file)))
     },
     var.contracts == null ? {} : {
-      for file in fileset(local.contracts, "{*,returns/*}.yaml") : "pipeline/contracts/${file}" => "${local.contracts}/${file}"
+      for file in setunion(fileset(local.contracts, "*.yaml"), fileset(local.contracts, "returns/*.yaml")) : "pipeline/contracts/${file}" => "${local.contracts}/${file}"
     },
   )
 

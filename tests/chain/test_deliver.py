@@ -201,7 +201,7 @@ def test_rows_that_break_the_contract_are_refused_counted_and_told_by_hashed_key
     assert found == {"currency": ("pattern", 2, 2), "status": ("enum", 1, 1)}
     (rejected,) = map(json.loads, deployment.rejected())
     assert (rejected["code"], rejected["message_id"]) == ("rows-refused", "m")
-    assert "currency pattern: 2 rows; status enum: 1 rows" in rejected["reason"]
+    assert "currency: 2 rows break ^[A-Z]{3}$; status: 1 row is none of" in rejected["reason"]
     everything = json.dumps([records, rejected, ran.events])
     assert "marked" not in everything
 

@@ -33,7 +33,8 @@ def test_rows_deleted_are_told_and_not_mended_because_sending_cannot_take_them_b
     found = operator.certify(hour)
     assert (found["verdict"], found["republished"]) == ("rows gone", False)
     assert found["change"] == {"added": 0, "altered": 0, "moved": 0, "deleted": 2}
-    assert found["problems"] == ["2 rows were deleted after the plan"]
+    next_ = f"next: python -m pipeline certify --start {hour} --dataset payments"
+    assert found["problems"] == ["2 rows deleted after the plan", next_]
 
 
 def test_rows_that_changed_again_later_belong_to_the_later_hour_and_are_no_fault(operator: Operator) -> None:

@@ -84,7 +84,7 @@ def test_an_attempt_that_was_announced_and_did_not_succeed_is_shown_as_open() ->
 def test_what_broke_the_contract_is_said_rule_by_rule() -> None:
     rules = (Violation("currency", "pattern", 15, ("h",)),)
     (moment,) = timeline(SLOT, entries(("r2/refused", Refused(part=1, cause="m", rules=rules, **after(1)))), [])
-    assert (moment.revision, moment.is_bad, moment.lines) == (2, True, ("currency: 15 rows break pattern",))
+    assert (moment.revision, moment.is_bad, moment.lines) == (2, True, ("currency: 15 rows break the rule pattern",))
 
 
 def test_an_empty_plan_says_that_nothing_is_sent() -> None:
