@@ -80,6 +80,9 @@ EVENTS: Final[Mapping[str, Event]] = {
     "delivery.unchanged": Event("INFO", "The window was delivered before; nothing was done."),
     "delivery.waiting": Event("INFO", "A part is sealed; nothing is sent before all parts of the delivery are."),
     "delivery.late": Event("WARNING", "A delivery came later than its contract promises.", alert=True),
+    "delivery.overdue": Event(
+        "WARNING", "The time that the contract promises is over, and the delivery is not at the partner.", alert=True
+    ),
     "delivery.completed": Event("NOTICE", "Every part of the delivery is at the partner."),
     **{state.event: Event(state.severity, state.meaning, state.alert) for state in STATES.values() if state.event},
     "window.resent": Event("WARNING", "A file that was sent is sent again.", alert=True),

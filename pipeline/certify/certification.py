@@ -236,10 +236,9 @@ def _judged(
         hour = one.slot.window.start
         now = recount(one.slot, one.plan, one.previous, _now(source, one.slot), counts.get(hour), source.ready, run)
         found, at_partner = evidence(one, now, source.archive, shown, run, full=request.full)
-        made = judged(one, now, found, judge(found), at_partner, shown, source.waiting, full=request.full)
+        made = judged(one, now, found, judge(found), at_partner, shown, source.waiting, run.now(), full=request.full)
         if made.is_news:
-            if made.is_alarming:
-                _announce(made, run)
+            _announce(made, run)
             one.folder.add_certificate(made.certificate)
         return made
 
@@ -262,13 +261,19 @@ def _now(source: _Source, slot: Slot) -> HourTotals:
 
 def _announce(made: Judged, run: Run) -> None:
     """Log the verdict's event; before the certificate is recorded, so that it is never lost."""
+    revision = made.recorded.folder.delivery.revision
+    if made.is_newly_overdue and made.recorded.slot.window.start >= look_back(run).start:
+        message = f"{made.recorded.slot} is {made.verdict}: promised {made.recorded.contract.promise}."
+        run.alarm("delivery.overdue", message, revision=revision, in_time=False)
+    if not made.is_alarming:
+        return
     event = STATES[made.verdict].event
     assert event is not None, "every verdict that is recorded has an event"
     certificate = made.certificate
     run.alarm(
         event,
         "; ".join(certificate.problems) or None,
-        revision=made.recorded.folder.delivery.revision,
+        revision=revision,
         rows=certificate.rows_now,
         rows_planned=certificate.rows_planned,
         partner=certificate.partner,

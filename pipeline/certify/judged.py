@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from pipeline.certify.evidence import Recorded
 from pipeline.certify.partner import Shown
@@ -16,6 +17,9 @@ from pipeline.records.sentences import rows
 from pipeline.states import STATES, Verdict
 from pipeline.status.next_step import NEXT, next_command
 from pipeline.window import Slot
+
+UNSENT: Final[tuple[Verdict, ...]] = ("missing", "stalled", "refused", "source not ready")
+"""Verdicts on what is not at the partner, or not all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,12 @@ class Judged:
         return previous is None or not self.certificate.says_the_same_as(previous)
 
     @property
+    def is_newly_overdue(self) -> bool:
+        """Whether this certificate is the first to find that the promised time is over."""
+        previous = self.recorded.previous
+        return self.certificate.overdue and not (previous and previous.overdue)
+
+    @property
     def is_alarming(self) -> bool:
         """Whether people are to hear of the news: that a late source has come a little further is none."""
         previous = self.recorded.previous
@@ -49,6 +59,7 @@ def judged(
     at_partner: Mapping[str, FileState],
     shown: Shown,
     waiting: Waiting | None,
+    now: datetime,
     *,
     full: bool,
 ) -> Judged:
@@ -67,9 +78,16 @@ def judged(
         partner=shown.answer,
         at_partner=dict(at_partner),
         change_total_now=recount.change_total,
+        overdue=_is_overdue(recorded, verdict, now),
         waiting=waiting if waiting and waiting.concerns(recorded.slot.window.end) else None,
     )
     return Judged(recorded, recount, evidence, verdict, certificate)
+
+
+def _is_overdue(recorded: Recorded, verdict: Verdict, now: datetime) -> bool:
+    """Whether the delivery has missed the time that its contract promises, and is still not at the partner."""
+    promise = recorded.contract.promise
+    return promise is not None and verdict in UNSENT and now >= recorded.slot.window.end + promise.within
 
 
 def _problems(recorded: Recorded, recount: Recount, found: Evidence, verdict: Verdict, shown: Shown) -> Iterator[str]:

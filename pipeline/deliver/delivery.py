@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from pipeline import log
 from pipeline.clients.counts import PartCount
@@ -19,6 +20,7 @@ from pipeline.messages import Request
 from pipeline.records.folder import Folder
 from pipeline.records.schema import Plan
 from pipeline.run import Run
+from pipeline.window import Slot
 
 FanOut = Callable[[list[Request]], None]
 """Has several requests carried out, each by a run of its own: the function publishes them, the command runs them."""
@@ -104,14 +106,31 @@ def _upload(request: Request, folder: Folder, plan: Plan, part: PartCount, run: 
 
 
 def _complete(folder: Folder, plan: Plan, run: Run, *, again: bool) -> None:
-    """Say that all parts are at the partner, and whether that was later than the contract promises; but not `again`."""
+    """Say that all parts are at the partner, and whether in the time that the contract promises.
+
+    `in_time` is what Terraform's alerts on the promise count: once a slot, so not again where certify found it overdue.
+    Nothing is said of one that was complete before (`again`); hours before the look-back are a backfill, which nobody was promised in time.
+    """
     delivery = folder.delivery
     late = run.now() - delivery.slot.window.end
     figures: dict[str, log.Value] = {"revision": delivery.revision, "late_seconds": late.total_seconds()}
-    log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), **figures)
     promise = run.deployment.promises.get(delivery.slot.dataset)
-    if promise is not None and late > promise.within and delivery.revision == 1 and not again:
+    is_due = delivery.revision == 1 and not again and late <= timedelta(hours=run.settings.look_back_hours)
+    if promise is None or not is_due:
+        log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), **figures)
+        return
+    is_late = late > promise.within
+    in_time = None if is_late and _was_overdue(delivery.slot, run) else not is_late
+    log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), in_time=in_time, **figures)
+    if is_late:
         run.alarm("delivery.late", f"{delivery}: promised {promise}.", **figures)
+
+
+def _was_overdue(slot: Slot, run: Run) -> bool:
+    """Whether a certificate says so; those of an hour that nothing was planned for stand in revision 0."""
+    records = run.records.folder(slot)
+    certificates = (records.revision(revision).certificate() for revision in (0, 1))
+    return any(certificate is not None and certificate.overdue for certificate in certificates)
 
 
 def _planned(request: Request, folder: Folder, plan: Plan) -> PartCount:

@@ -177,7 +177,8 @@ class Certificate(Record):
 
     `partner` is how the partner answered when it was asked for its files, and `at_partner` what is known of each of
     them; where it could not be asked, what the certificate before says of them. `change_total_now` is the
-    sum of the times of change of the rows that `fingerprint_now` is of. Version 0.1.0 recorded none of these.
+    sum of the times of change of the rows that `fingerprint_now` is of. `overdue`: the time that the contract promises
+    was over, and it was not all at the partner. Version 0.1.0 recorded none of these.
     `waiting` are the rows in quarantine that the hour lacked when it was certified; None: none, or not known.
     """
 
@@ -194,6 +195,7 @@ class Certificate(Record):
     at_partner: Mapping[str, FileState] = Field(default_factory=dict)
     change_total_now: str | None = None
     waiting: Waiting | None = None
+    overdue: bool = False
 
     def says_the_same_as(self, other: Certificate) -> bool:
         """Whether they differ in nothing but who made them when, what waited then, and what was not recorded yet."""

@@ -10,7 +10,7 @@ locals {
 
   # Every alert leads to its section of RUNBOOK.md.
   runbook = {
-    for event in concat(keys(local.alerts), keys(local.audited), ["nothing.certified", "messages.waiting"]) : event => {
+    for event in concat(keys(local.alerts), keys(local.audited), ["nothing.certified", "messages.waiting", "promise.burning"]) : event => {
       url  = var.alerting.runbook_url == null ? null : "${trimsuffix(var.alerting.runbook_url, "/")}/RUNBOOK.md#${replace(event, ".", "-")}"
       text = "What to do: RUNBOOK.md, section ${event}."
     }

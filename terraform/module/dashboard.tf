@@ -67,6 +67,7 @@ resource "google_monitoring_dashboard" "this" {
               policyNames = concat(
                 [for policy in google_monitoring_alert_policy.event : policy.name],
                 [for policy in google_monitoring_alert_policy.audited : policy.name],
+                [for policy in google_monitoring_alert_policy.burning : policy.name],
                 [
                   google_monitoring_alert_policy.messages_waiting.name,
                   google_monitoring_alert_policy.nothing_certified.name,

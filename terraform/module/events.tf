@@ -24,6 +24,7 @@ locals {
     "window.mismatch"         = { severity = "CRITICAL", lasting = 0, what = "Archived objects, records or the partner's files differ." }
     "window.republished"      = { severity = "WARNING", lasting = 0, what = "A hole was found and its window was published again." }
     "delivery.late"           = { severity = "WARNING", lasting = 0, what = "A delivery came later than its contract promises." }
+    "delivery.overdue"        = { severity = "WARNING", lasting = 0, what = "The time that the contract promises is over, and the delivery is not at the partner." }
     "ledger.failed"           = { severity = "ERROR", lasting = 0, what = "The ledger of records could not be extended; the next certify makes up for it." }
     "returns.error"           = { severity = "ERROR", lasting = 0, what = "The partner returned an error file." }
     "returns.failed"          = { severity = "WARNING", lasting = 0, what = "A returned file could not be collected, opened, read or matched." }

@@ -44,7 +44,7 @@ def test_a_mart_that_two_contracts_read_has_the_columns_and_rules_of_both(
     """For the time that a breaking change runs beside the old contract."""
     text = (ROOT / "pipeline" / "contracts" / "payments.yaml").read_text(encoding="utf-8")
     (tmp_path / "payments.yaml").write_text(text)
-    later = text.replace("version: 1.0.0", "version: 2.0.0").replace("name: reference", "name: remittance")
+    later = text.replace("version: 1.0.1", "version: 2.0.0").replace("name: reference", "name: remittance")
     later = later.replace("maxLength: 500", "maxLength: 140")
     (tmp_path / "payments_v2.yaml").write_text(later)
     (body,) = generator.rendered(tmp_path).values()

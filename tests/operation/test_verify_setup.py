@@ -71,7 +71,7 @@ def test_what_is_wrong_is_named_with_what_to_do_and_stops_no_other_check(
     [
         ("PUBSUB_EMULATOR_HOST", "Pub/Sub", "topic amazon-pspp", 1),
         ("BIGQUERY_EMULATOR_HOST", "BigQuery", "table local-psp.amazon_pspp.identity", 8),
-        ("STORAGE_EMULATOR_HOST", "Cloud Storage", "contract identity 1.0.0", 4),
+        ("STORAGE_EMULATOR_HOST", "Cloud Storage", "contract identity 1.0.1", 4),
         ("SECRET_MANAGER_EMULATOR_HOST", "Secret Manager", "secret pgp-partner-key", 6),
     ],
 )

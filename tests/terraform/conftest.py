@@ -2,7 +2,8 @@
 
 `tfcheck` is looked for in the variable TFCHECK, else in the folder beside the repository. Where it or terraform is
 missing, the tests of the applied state are not collected, the header of the run says so, and the tests of the text
-remain. With TFCHECK set, as .ci/run sets it, a missing tool ends the run with an error.
+remain. Where promtool is missing, no query of an alert is evaluated.
+With TFCHECK set, as .ci/run sets it, a missing tool ends the run with an error.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ EXAMPLE = f"-var-file={ROOT / 'terraform' / 'terraform.tfvars.example'}"
 if os.environ.get("TFCHECK") and not CAN_APPLY:
     raise pytest.UsageError(f"TFCHECK is set to {TFCHECK}; that file, or terraform itself, is not there")
 
-collect_ignore = [] if CAN_APPLY else [f"test_{name}.py" for name in ("applied", "changes", "several", "source")]
+collect_ignore = (
+    [] if CAN_APPLY else [f"test_{name}.py" for name in ("applied", "changes", "promises", "several", "source")]
+)
+
+if shutil.which("promtool") is None:
+    collect_ignore.append("test_promises.py")
 
 
 def pytest_report_header() -> str:

@@ -26,8 +26,8 @@ SECONDS_OF_A_DELIVERY: Final = 60
 SECONDS_OF_A_CERTIFY: Final = 60
 VCPU, MEMORY_GIB = 2, 2
 IMAGES_GB: Final = 3
-OTHER_POLICIES: Final = 6
-"""Alert policies that rest on no event of the function."""
+OTHER_POLICIES: Final = 6 + 2 * DATASETS
+"""Alert policies that rest on no event of the function; two for each promise."""
 
 
 @dataclass(frozen=True, slots=True)
