@@ -109,7 +109,8 @@ def _complete(folder: Folder, plan: Plan, run: Run, *, again: bool) -> None:
     """Say that all parts are at the partner, and whether in the time that the contract promises.
 
     `in_time` is what Terraform's alerts on the promise count: once a slot, so not again where certify found it overdue.
-    Nothing is said of one that was complete before (`again`); hours before the look-back are a backfill, which nobody was promised in time.
+    Nothing is said of one that was complete before (`again`). Hours before the look-back are a backfill, which nobody
+    was promised in time.
     """
     delivery = folder.delivery
     late = run.now() - delivery.slot.window.end
