@@ -19,6 +19,7 @@ setup: packages $(READY) $(DBT_READY) ## a virtual environment with everything t
 ENGINE = localcloud/bigquery/googlesql/requirements.txt
 
 $(READY): requirements.txt tests/requirements.txt $(ENGINE)
+	@echo "Two virtual environments are made, once: about three minutes, 1.5 GB on disk, and the network."
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(ENGINE)

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
-from localcloud.cloud import PROJECT
-from localcloud.dbt import build
-from localcloud.deployment import DATASET, TOPIC, LocalDeployment, local_deployment
+from localcloud.deployment import LocalDeployment, local_deployment
 from localcloud.distance import CLOUD, NONE
 from localcloud.function import Function
-from localcloud.opened import Opened, open_files
-from localcloud.rawdata import raw_rows
-from localcloud.warehouses import LocalBigQuery
+from localcloud.hour import DATASETS, ENV, START, build_hour, written
+from localcloud.opened import open_files
+from localcloud.processes import repository
+from localcloud.shown import line, show_files
+from pipeline import log, settings
+from pipeline.budget import Budget
+from pipeline.run import Deployment, Run
+from pipeline.states import STATES
+from pipeline.status.grid import grid
+from pipeline.status.history import histories
+from pipeline.status.page import Subject, page
 from pipeline.window import HOUR, Window, rfc3339
 
-MOVEMENTS: Final = 4_000
-"""New payments and transactions an hour, about."""
+NEEDS: Final = "Takes about a minute, most of it dbt's, two cores and 1.5 GB of memory; no network."
+SPARE: Final = 6
+"""Hours that `make up` leaves for you to add."""
 
-DATASETS: Final = ("identity", "payments", "transactions")
 PATIENCE: Final = 120.0
 SHOWN: Final = (
     "plan.completed",
@@ -39,7 +43,10 @@ SHOWN: Final = (
     "delivery.completed",
     "delivery.empty",
     "delivery.unchanged",
+    "rows.refused",
 )
+JUDGED: Final = tuple(state.event for state in STATES.values() if state.event)
+"""Events that say what certify found."""
 
 console = Console(highlight=False)
 
@@ -63,6 +70,7 @@ def main() -> int:
     parser.add_argument("--distance", action="store_true", help="services as far away as in the cloud")
     given = parser.parse_args()
     began = time.monotonic()
+    console.print(f"{NEEDS}\n")
     with (
         tempfile.TemporaryDirectory(prefix="pspp-demo-") as root,
         local_deployment(
@@ -75,10 +83,12 @@ def main() -> int:
         function = deployment.function().start()
         try:
             deployment.subscribe(function)
-            latest = Window.last_full_hour_before(datetime.now(UTC))
+            last = Window.last_full_hour_before(datetime.now(UTC))
+            latest = Window.hour(last.start - (SPARE * HOUR if given.stay else 0 * HOUR))
             good = _two_hours(deployment, function, latest) and _once_more(deployment, function, latest)
+            good = good and _proof(deployment, function, latest)
             if given.stay and good:
-                _stay(deployment, function)
+                _stay(deployment, function, latest)
         except KeyboardInterrupt:
             return 0
         finally:
@@ -108,22 +118,9 @@ def _hourly(window: Window) -> str:
     return "{}" if Window.last_full_hour_before(datetime.now(UTC)) == window else _naming(window)
 
 
-def _build(deployment: LocalDeployment, hour: int, window: Window) -> None:
-    """New raw rows, and dbt over all of them, as if it ran two minutes after the hour."""
-    warehouse = LocalBigQuery(deployment.cloud.services["bigquery"].ready["rest"], PROJECT, DATASET)
-    raw = raw_rows(seed=0, hour=hour, rows=MOVEMENTS, start=window.start - hour * HOUR)
-    warehouse.load(raw)
-    began = time.monotonic()
-    build(warehouse, now=window.end + timedelta(minutes=2))
-    counts = {
-        name: deployment.tables.sql(f"SELECT COUNT(*) FROM `{deployment.tables.name}.{name}`")[0][0]
-        for name in DATASETS
-    }
-    inside = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    console.print(
-        f"  {sum(frame.height for frame in raw.values()):,} raw rows loaded, dbt built "
-        f"({time.monotonic() - began:.0f} s); the tables hold {inside} rows"
-    )
+def _build(deployment: LocalDeployment, number: int, window: Window) -> None:
+    endpoint = deployment.cloud.services["bigquery"].ready["rest"]
+    console.print(f"  {build_hour(deployment.tables, endpoint, number, window, console)}")
 
 
 def _deliver(deployment: LocalDeployment, function: Function, window: Window, message: str, whose: str) -> bool:
@@ -132,7 +129,7 @@ def _deliver(deployment: LocalDeployment, function: Function, window: Window, me
     deployment.publish(message.encode())
     finished = _watch(events_since, ("delivery.completed", "delivery.empty"), len(DATASETS))
     opened = open_files(deployment, window)
-    _show(events_since, opened)
+    show_files(console, opened, events_since.named("seal.completed", "upload.completed"))
     return finished and bool(opened) and all(one.identical for one in opened.values())
 
 
@@ -147,14 +144,15 @@ def _once_more(deployment: LocalDeployment, function: Function, window: Window) 
     return finished and untouched and not events_since.named("upload.started")
 
 
-def _watch(events_since: EventsSince, ends: tuple[str, ...], count: int) -> bool:
+def _watch(events_since: EventsSince, ends: tuple[str, ...], count: int, *, shown: tuple[str, ...] = SHOWN) -> bool:
+    """Print events until so many of these have come; False where they do not."""
     end = time.monotonic() + PATIENCE
-    shown = 0
+    printed = 0
     while time.monotonic() < end:
-        events = events_since.named(*SHOWN, "run.failed", "message.rejected")
-        for event in events[shown:]:
-            console.print("  " + _line(event))
-        shown = len(events)
+        events = events_since.named(*shown, "run.failed", "message.rejected")
+        for event in events[printed:]:
+            console.print("  " + line(event))
+        printed = len(events)
         if len(events_since.named(*ends)) >= count:
             return True
         time.sleep(0.05)
@@ -163,48 +161,70 @@ def _watch(events_since: EventsSince, ends: tuple[str, ...], count: int) -> bool
     return False
 
 
-def _line(event: dict[str, Any]) -> str:
-    figures = [f"{event['rows']:,} rows"] if "rows" in event else []
-    figures += [f"{event['bytes']:,} bytes"] if "bytes" in event else []
-    figures += [f"{event['seconds']:.2f} s"] if "seconds" in event else []
-    trouble = [event["message"]] if event["severity"] in ("ERROR", "CRITICAL") else []
-    return f"{event['event']:<20} {event.get('dataset', ''):<13} {', '.join(figures + trouble)}"
+def _proof(deployment: LocalDeployment, function: Function, latest: Window) -> bool:
+    """Certify both hours; have a row refused; and write the page."""
+    both = Window(latest.start - HOUR, latest.end)
+    console.print("\n[bold]Certify[/]: source, records, archive and partner are compared")
+    judged = EventsSince(function, len(list(function.events())))
+    deployment.publish(json.dumps({"action": "certify", **json.loads(_naming(both))}).encode())
+    good = _watch(judged, JUDGED, len(DATASETS) * len(both), shown=JUDGED)
+    good = good and all(event["severity"] in ("NOTICE", "INFO") for event in judged.named(*JUDGED))
+
+    tables = deployment.tables
+    hour = f"updated_at >= '{rfc3339(latest.start)}' AND updated_at < '{rfc3339(latest.end)}'"
+    payment, was = tables.sql(
+        f"SELECT payment_id, currency FROM `{tables.name}.payments` WHERE {hour} ORDER BY payment_id LIMIT 1"
+    )[0].values()
+    becomes = f"UPDATE `{tables.name}.payments` SET currency = '{{}}' WHERE {hour} AND payment_id = '{payment}'"
+    tables.sql(becomes.format("euro"))
+    console.print("\n[bold]A row that breaks the contract[/]: one payment's currency is now 'euro'; --revise")
+    before = {path: path.stat().st_mtime_ns for path in deployment.received()}
+    refused = EventsSince(function, len(list(function.events())))
+    message = {**json.loads(_naming(latest)), "datasets": ["payments"], "revise": True}
+    deployment.publish(json.dumps(message).encode())
+    good = _watch(refused, ("rows.refused",), 1) and good
+    tables.sql(becomes.format(was))
+    untouched = before == {path: path.stat().st_mtime_ns for path in deployment.received()}
+    console.print("  Nothing of it left." if untouched else "[red]A file at the partner was touched.[/]")
+    console.print(f"\nThe page of all deliveries: {_page(deployment, both)}", soft_wrap=True)
+    return good and untouched
 
 
-def _show(events_since: EventsSince, opened: dict[str, Opened]) -> None:
-    table = Table("dataset", "rows", "bytes", "seconds", "archived under", "the partner sees", "with the partner's key")
-    for name, one in opened.items():
-        seal, upload = (_of(events_since, event, name) for event in ("seal.completed", "upload.completed"))
-        table.add_row(
-            name,
-            f"{one.rows:,}",
-            f"{seal.get('bytes', 0):,}",
-            f"{seal.get('seconds', 0) + upload.get('seconds', 0):.2f}",
-            f"gs://archive/\n{one.folder}",
-            f"{one.file.name}\n{one.file.stat().st_size:,} bytes",
-            "[green]opened: identical[/]" if one.identical else f"[red]{one.verdict}[/]",
-        )
-    console.print(table)
+def _page(deployment: LocalDeployment, window: Window) -> Path:
+    """The page as certify leaves it in the records bucket, in a file of this machine."""
+    made = settings.from_environment(deployment.environment())
+    run = Run(Deployment(made), Budget.of(60))
+    names = tuple(sorted(run.deployment.datasets))
+    subject = Subject(made.google_cloud_project, made.sftp_host, names, run.deployment.promises)
+    with log.written_to(None):
+        hours = grid(histories(names, window, run), run.now())
+    path = repository() / "build" / "demo.html"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(page(subject, hours, [], "this page is made without them", run.now()), encoding="utf-8")
+    return path
 
 
-def _of(events_since: EventsSince, event: str, dataset: str) -> dict[str, Any]:
-    return next((one for one in events_since.named(event) if one.get("dataset") == dataset), {})
-
-
-def _stay(deployment: LocalDeployment, function: Function) -> None:
-    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in deployment.environment().items())
-    hour = Window.last_full_hour_before(datetime.now(UTC))
-    message = json.dumps({"window": {"start": rfc3339(hour.start), "end": rfc3339(hour.end)}, "resend": True})
-    console.print("\nEverything stays up until Ctrl-C. Settings of this cloud, for the operator's commands:\n")
-    console.print(f"export {settings}", soft_wrap=True)
-    console.print(f"\nPublish a message by hand, from another terminal with these settings (topic {TOPIC}):\n")
-    console.print(f"{sys.executable} -m localcloud.publish {shlex.quote(message)}", soft_wrap=True)
-    console.print(
-        f"\nWarehouse {PROJECT}.{DATASET}; the partner's files: {deployment.files}; the function's log: {function.log}"
-    )
+def _stay(deployment: LocalDeployment, function: Function, latest: Window) -> None:
+    start = rfc3339(latest.start - HOUR)
+    given = {**deployment.environment(), START: start}
+    path = ENV if written(ENV, given) else repository() / "build" / "local.env"
+    if path != ENV:
+        console.print(f"\n{ENV} is not of `make up`, and stays as it is.")
+        written(path, given)
+    name = path.relative_to(repository())
+    hour = f"--start {rfc3339(latest.start)} --end {rfc3339(latest.end)}"
+    console.print("\nEverything stays up until Ctrl-C. In another terminal, paste these two lines:\n")
+    console.print(f"set -a; . ./{name}; set +a", soft_wrap=True)
+    console.print(".venv/bin/python -m pipeline status --hours 8\n", soft_wrap=True)
+    console.print(f"Add an hour ({SPARE} are left), or send one again:\n", soft_wrap=True)
+    if path == ENV:
+        console.print(".venv/bin/python -m localcloud.hour", soft_wrap=True)
+    console.print(f".venv/bin/python -m pipeline republish {hour} --resend\n", soft_wrap=True)
+    console.print(f"The partner's files: {deployment.files}", soft_wrap=True)
+    console.print(f"The function's log:  {function.log}", soft_wrap=True)
     for event_ in _forever(function):
         if event_["event"] in SHOWN or event_["severity"] not in ("INFO", "DEBUG"):
-            console.print("  " + _line(event_))
+            console.print("  " + line(event_))
 
 
 def _forever(function: Function) -> Iterator[dict[str, Any]]:

@@ -8,11 +8,11 @@ import sys
 from google.cloud.pubsub_v1 import PublisherClient
 
 
-def main() -> None:
-    """Publish and print the message's id."""
+def publish(content: bytes) -> str:
+    """Publish a message, and give its id."""
     topic = f"projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/topics/{os.environ['TOPIC']}"
-    print(PublisherClient().publish(topic, sys.argv[1].encode()).result(30))
+    return str(PublisherClient().publish(topic, content).result(30))
 
 
 if __name__ == "__main__":
-    main()
+    print(publish(sys.argv[1].encode()))

@@ -61,5 +61,8 @@ def test_the_plot_is_well_formed_and_shows_every_ratio_and_nothing_else() -> Non
         Figure("small", "no peer", "s", (1.0,)),
         Figure("limits", "far beyond the scale", "s", (1.0,), (50.0,), "peer"),
     ]
-    texts = [element.text for element in ElementTree.fromstring(svg(figures)).iter(TEXT)]  # noqa: S314  # our own  # noqa: S314  # a picture that this test has just drawn
-    assert texts[1:] == ["chain: a < b & c", "2.25", "limits: far beyond the scale", "50.00"]
+    drawn = svg(figures)
+    texts = [element.text for element in ElementTree.fromstring(drawn).iter(TEXT)]  # noqa: S314  # our own picture
+    assert texts[1:7] == ["0×", "1×", "2×", "3×", "4×", "5×"]
+    assert texts[7:] == ["chain: a < b & c", "2.25", "limits: far beyond the scale", "50.00 →"]
+    assert "prefers-color-scheme:dark" in drawn
