@@ -36,14 +36,24 @@ PIPE: Final = 1 << 20
 """Bytes that may wait between us and a streaming gpg; Linux grants no more to everybody (pipe(7), pipe-max-size)."""
 
 _CLEANER: Final = """
+trap '' PIPE
 home=$(mktemp -d "$1/pspp-gpg-XXXXXXXX") || exit 1
 echo "$home"
 read -r _
-gpgconf --homedir "$home" --kill gpg-agent 2>/dev/null
-rm -rf -- "$home"
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    gpgconf --homedir "$home" --kill gpg-agent 2>/dev/null
+    rm -rf -- "$home" && exit 0
+    sleep 0.3
+done
 """
 """Makes the directory, waits for the end of its input, which comes when this process closes it, exits or is killed, and
-then cleans up. So no directory ever exists without a process that will remove it. gpg starts only its agent here."""
+then cleans up. So no directory ever exists without a process that will remove it: nobody needs to read its name, and a
+gpg that is just dying may still write into it. gpg starts only its agent here."""
+
+
+def cleaner_of(directory: Path) -> list[str]:
+    """The command that makes a home in the directory, says its name, and removes it when its input ends."""
+    return ["/bin/sh", "-c", _CLEANER, "sh", str(directory)]
 
 
 @contextmanager
@@ -59,7 +69,7 @@ def gnupghome() -> Iterator[Path]:
             "sudo apt-get install --no-install-recommends gnupg."
         )
     cleaner = subprocess.Popen(
-        ["/bin/sh", "-c", _CLEANER, "sh", tempfile.gettempdir()],
+        cleaner_of(Path(tempfile.gettempdir())),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

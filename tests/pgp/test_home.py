@@ -1,6 +1,7 @@
 """gpg's home: private while it lasts, and gone afterwards however the run ends."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from localcloud.processes import repository
 from pipeline.errors import SealFailed
-from pipeline.pgp.home import Gpg, gnupghome
+from pipeline.pgp.home import Gpg, cleaner_of, gnupghome
 from tests.keyrings import People, processes
 
 PATIENCE = 20.0
@@ -77,6 +78,30 @@ def test_a_home_is_gone_however_the_process_ends(who: People, end: str, number: 
             os.kill(process.pid, number)
     assert home.name.startswith("pspp-gpg-")
     assert wait_until_gone(home)
+
+
+def test_a_home_is_gone_where_its_process_ended_before_it_knew_its_name(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    cleaner = subprocess.run(cleaner_of(tmp_path), stdin=subprocess.DEVNULL, stdout=writing, check=False)
+    os.close(writing)
+    assert (cleaner.returncode, list(tmp_path.iterdir())) == (0, [])
+
+
+def test_a_home_is_gone_where_a_dying_gpg_still_writes_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`rm -rf` fails where something new is in a directory that it has just emptied; this one fails once."""
+    programs, homes = tmp_path / "programs", tmp_path / "homes"
+    programs.mkdir()
+    homes.mkdir()
+    remove = programs / "rm"
+    remove.write_text(
+        f'#!/bin/sh\n[ -e "{programs}/failed" ] && exec {shutil.which("rm")} "$@"\n: >"{programs}/failed"\nexit 1\n'
+    )
+    remove.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    subprocess.run(cleaner_of(homes), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    assert (programs / "failed").exists()
+    assert list(homes.iterdir()) == []
 
 
 def test_two_homes_know_nothing_of_each_other(who: People) -> None:
