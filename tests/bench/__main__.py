@@ -2,7 +2,7 @@
 
 Services are as far away as in the cloud, see localcloud/distance.py, but for `limits`, which is about this machine.
 Prints a table; writes results.json and results.svg. With no name all benchmarks run: chain, limits, growth, small,
-backfill.
+backfill, certify, returns.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.bench import report
 from tests.bench.figures import Figure
 from tests.bench.harness import Options
 
-BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill")
+BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill", "certify", "returns")
 SIZES: Final = (10, 100, 500)
 LARGE: Final = 2000
 
@@ -48,9 +48,8 @@ def _arguments() -> tuple[Options, list[str], Path]:
     parser.add_argument("--sizes", help=f"megabytes of CSV, with commas; {','.join(map(str, SIZES))} without it")
     parser.add_argument("--runs", type=int, default=3, help="samples of each figure")
     parser.add_argument("--quick", action="store_true", help="one small size, two samples: under two minutes")
-    parser.add_argument(
-        "--full", action="store_true", help=f"{LARGE} MB of chain, 10 million rows of growth, 720 hours of backfill"
-    )
+    full = f"{LARGE} MB of chain, 10 million rows of growth, 720 hours of backfill, 2,208 of certify"
+    parser.add_argument("--full", action="store_true", help=full)
     parser.add_argument("--loopback", action="store_true", help="all services on this machine, none at a distance")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the function's processes")
     parser.add_argument("--output", type=Path, default=repository() / "build" / "bench")
