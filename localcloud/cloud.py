@@ -177,6 +177,8 @@ class LocalCloud:
         for client in ("secrets", "publisher", "subscriber"):
             if client in self.__dict__:
                 self.__dict__[client].transport.close()
+        for service in self.services.values():  # all at once, then each is waited for
+            service.process.terminate()
         for service in self.services.values():
             service.stop()
 

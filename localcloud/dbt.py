@@ -14,6 +14,7 @@ import atexit
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache
@@ -59,21 +60,32 @@ def run(
     extra = dict(environ or {})
     with TemporaryDirectory(prefix="dbt-") as scratch:
         arguments = [*command, *options(warehouse, project, Path(scratch)), "--vars", json.dumps(variables)]
-        names = {**warehouse.environment, "DUCKDB_FILE": Path(warehouse.environment.get("DUCKDB_FILE", "")).name}
+        # What a project is parsed to does not depend on where the warehouse is.
+        names = {**warehouse.environment, "BIGQUERY_EMULATOR_HOST": ""}
+        names["DUCKDB_FILE"] = Path(warehouse.environment.get("DUCKDB_FILE", "")).name
         request = {
             "command": arguments,
             "environment": dict(environment(warehouse)) | extra,
             "parsed": json.dumps([str(project), _written(project), warehouse.target, names, extra]),
         }
-        process = _worker()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        ended = json.loads(process.stdout.readline())
+        with _turn:
+            process = _worker()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            ended = json.loads(process.stdout.readline())
     if not ended["succeeded"]:
         raise BuildFailed(ended["printed"])
     return str(ended["printed"])
+
+
+def parse(warehouse: Warehouse) -> None:
+    """Start dbt and parse the project for warehouses of this kind, so that the first build need not."""
+    run(warehouse, "parse")
+
+
+_turn = threading.Lock()
 
 
 @cache

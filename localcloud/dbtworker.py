@@ -34,6 +34,8 @@ def answer(command: list[str], environment: dict[str, str], parsed: str) -> dict
         if not made.success:
             return {"succeeded": False, "printed": "\n".join([*printed, str(made.exception or "")])}
         _parsed[parsed] = made.result
+        if command[0] == "parse":
+            return {"succeeded": True, "printed": "\n".join(printed)}
     ended = dbtRunner(manifest=_parsed[parsed], callbacks=[note]).invoke(command)
     DuckDBConnectionManager.close_all_connections()  # the file is for whoever looks at what was built
     return {"succeeded": ended.success, "printed": "\n".join([*printed, str(ended.exception or "")])}

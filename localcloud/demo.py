@@ -8,6 +8,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +17,16 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from localcloud.deployment import LocalDeployment, local_deployment
+from localcloud.cloud import PROJECT
+from localcloud.dbt import parse
+from localcloud.deployment import DATASET, LocalDeployment, local_deployment
 from localcloud.distance import CLOUD, NONE
 from localcloud.function import Function
 from localcloud.hour import DATASETS, ENV, START, build_hour, written
 from localcloud.opened import open_files
 from localcloud.processes import repository
 from localcloud.shown import line, show_files
+from localcloud.warehouses import LocalBigQuery
 from pipeline import log, settings
 from pipeline.budget import Budget
 from pipeline.run import Deployment, Run
@@ -71,21 +76,22 @@ def main() -> int:
     given = parser.parse_args()
     began = time.monotonic()
     console.print(f"{NEEDS}\n")
-    with (
-        tempfile.TemporaryDirectory(prefix="pspp-demo-") as root,
-        local_deployment(
-            Path(root), pgp_algorithm="rsa3072", tables=False, distance=CLOUD if given.distance else NONE
-        ) as deployment,
-    ):
+    with ThreadPoolExecutor() as meanwhile, ExitStack() as ending:
+        meanwhile.submit(parse, LocalBigQuery("http://127.0.0.1", PROJECT, DATASET))
+        root = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="pspp-demo-")))
+        distance = CLOUD if given.distance else NONE
+        deployment = ending.enter_context(
+            local_deployment(root, pgp_algorithm="rsa3072", tables=False, distance=distance)
+        )
         console.print(
             f"The local cloud is up ({time.monotonic() - began:.1f} s); keys, secrets, buckets, topics are made."
         )
-        function = deployment.function().start()
+        function = deployment.function()
+        serving = meanwhile.submit(_serve, deployment, function)
         try:
-            deployment.subscribe(function)
             last = Window.last_full_hour_before(datetime.now(UTC))
             latest = Window.hour(last.start - (SPARE * HOUR if given.stay else 0 * HOUR))
-            good = _two_hours(deployment, function, latest) and _once_more(deployment, function, latest)
+            good = _two_hours(deployment, function, serving, latest) and _once_more(deployment, function, latest)
             good = good and _proof(deployment, function, latest)
             if given.stay and good:
                 _stay(deployment, function, latest)
@@ -98,11 +104,17 @@ def main() -> int:
     return 0 if good else 1
 
 
-def _two_hours(deployment: LocalDeployment, function: Function, latest: Window) -> bool:
+def _serve(deployment: LocalDeployment, function: Function) -> None:
+    function.start()
+    deployment.subscribe(function)
+
+
+def _two_hours(deployment: LocalDeployment, function: Function, serving: Future[None], latest: Window) -> bool:
     """Raw rows, dbt, a message, files: the first hour by a window, the second by the scheduler's message."""
     first = Window(latest.start - HOUR, latest.start)
     console.print(f"\n[bold]First hour[/], {first.start:%Y-%m-%d %H:%M} UTC")
     _build(deployment, 0, first)
+    serving.result()
     good = _deliver(deployment, function, first, _naming(first), "support's message with a window")
     console.print(f"\n[bold]Second hour[/], {latest.start:%H:%M} UTC: new raw rows, some about what was sent before")
     _build(deployment, 1, latest)
