@@ -64,11 +64,15 @@ class Commit:
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Generation:
-    """One physical table. `commits` is in order and never empty once the generation can be seen."""
+    """One physical table. `commits` is in order and never empty once the generation can be seen.
+
+    `sizes`: what was counted of it, by commit and condition; see sizes.py.
+    """
 
     number: int
     fields: tuple[Field, ...]
     commits: list[Commit] = field(default_factory=list)
+    sizes: dict[tuple[int, str], dict[str, int]] = field(default_factory=dict)
 
     @property
     def physical(self) -> str:

@@ -13,6 +13,8 @@ from .fields import Field
 SAMPLE = 10_000
 MEGABYTE = 2**20
 LEAST_MEGABYTES = 10
+ROWS = ""
+"""Stands for the number of rows among the names of columns, where only a sample was looked at."""
 
 
 def logical_bytes(
@@ -20,20 +22,24 @@ def logical_bytes(
 ) -> int:
     """Bytes of the `wanted` columns (lower case; None: all) over the rows that satisfy a DuckDB condition.
 
-    Exact up to ten thousand rows; beyond that the average of the first ten thousand stands for all.
+    Exact up to ten thousand rows; beyond that the average of the first ten thousand stands for all. What was counted
+    of a snapshot is kept with it, as it never changes.
     """
     fields = [field for field in snapshot.fields if wanted is None or field.name.lower() in wanted]
     if not fields:
         return 0
-    source = snapshot.sql() + (f" WHERE {where}" if where else "")
-    widths = " + ".join(f"coalesce(sum({_width(field)}), 0)" for field in fields)
-    columns = ", ".join(quote(field.name) for field in fields)
-    sample = f"(SELECT {columns} FROM {source} LIMIT {SAMPLE})"
-    rows, size = single.row(cursor, f"SELECT count(*), {widths} FROM {sample}")
-    if rows == SAMPLE:
-        total = single.row(cursor, f"SELECT count(*) FROM {source}")[0] if where else snapshot.count
-        return int(size) * int(total) // SAMPLE
-    return int(size)
+    known = snapshot.generation.sizes.setdefault((snapshot.number, where), {})
+    if missing := [field for field in fields if field.name not in known]:
+        source = snapshot.sql() + (f" WHERE {where}" if where else "")
+        widths = ", ".join(f"coalesce(sum({_width(field)}), 0)" for field in missing)
+        columns = ", ".join(quote(field.name) for field in missing)
+        rows, *sums = single.row(
+            cursor, f"SELECT count(*), {widths} FROM (SELECT {columns} FROM {source} LIMIT {SAMPLE})"
+        )
+        if rows == SAMPLE and ROWS not in known:
+            known[ROWS] = single.row(cursor, f"SELECT count(*) FROM {source}")[0] if where else snapshot.count
+        known.update({field.name: int(size) for field, size in zip(missing, sums, strict=True)})
+    return sum(known[field.name] for field in fields) * known.get(ROWS, SAMPLE) // SAMPLE
 
 
 def billed(processed: Iterable[int]) -> int:

@@ -11,8 +11,10 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import bigquery
 
+from localcloud.bigquery.catalog import TableRef
 from localcloud.bigquery.client import Local, running
-from localcloud.bigquery.googlesql import engine
+from localcloud.bigquery.fields import Field
+from localcloud.bigquery.googlesql import engine, gate
 
 REFUSED: dict[str, dict[str, str]] = {
     "words that are reserved": {
@@ -237,6 +239,15 @@ def test_a_statement_is_asked_again_when_its_table_has_other_columns(local: Loca
     local.rows("CREATE OR REPLACE TABLE d.changing AS SELECT 'x' AS v")
     with pytest.raises(exceptions.BadRequest, match="No matching signature"):
         local.rows(sql)
+
+
+def test_a_statement_is_the_same_where_a_temporary_table_of_dbt_has_another_name() -> None:
+    def remembered(temporary: str) -> str:
+        tables = {TableRef("p", "d", temporary): (Field("id", "INT64"),)}
+        return gate.key(f"SELECT id FROM `p`.`d`.`{temporary}`", tables, (), {})
+
+    assert remembered("people__dbt_tmp191341914236") == remembered("people__dbt_tmp191345615224")
+    assert remembered("people__dbt_tmp191341914236") != remembered("persons__dbt_tmp191341914236")
 
 
 def test_a_missing_table_is_not_found_and_not_a_wrong_query(local: Local) -> None:

@@ -1,8 +1,9 @@
 """Does Google's engine accept this statement? What it accepted for tables of the same columns is not asked again.
 
 Accepted statements are remembered by the hash of their text and tables in the virtual environment, so that tests and
-the demonstration pay for a statement once. Names of datasets and literals of timestamps, which are other ones in every
-run, are made the same first; a refusal is never remembered and quotes the statement as it came.
+the demonstration pay for a statement once. Names of datasets and of dbt's temporary tables and literals of timestamps,
+which are other ones in every run, are made the same first; a refusal is never remembered and quotes the statement as it
+came.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LACKING = re.compile(
 NOT_FOUND = re.compile(r"(Table|Dataset|Procedure) not found|not found: Table")
 PLACE = re.compile(r" \[at (\d+:\d+)\]$")
 INSTANT = re.compile(r"(TIMESTAMP\s+)'(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:\+00:00|Z)?)'", re.IGNORECASE)
+TEMPORARY = re.compile(r"(__dbt_tmp)\d+")
 ONE_INSTANT = "2000-01-01 00:00:00"
 MOST_TABLES = 200
 LARGEST_MEMORY_BYTES = 8 * 2**20
@@ -64,9 +66,9 @@ class Gate:
         """
         if not self.active:
             return
-        key = _key(text, tables, parameters, variables or {})
+        asked = key(text, tables, parameters, variables or {})
         memory = _memory()
-        if key in memory:
+        if asked in memory:
             return
         try:
             self._analyze(text, [*_names(text), *_paths(tables)], columns, parameters, variables or {})
@@ -74,9 +76,9 @@ class Gate:
             if not LACKING.search(refusal.message) and not NOT_FOUND.search(refusal.message):
                 raise invalid_query(said(refusal)) from None
             return
-        memory.add(key)
+        memory.add(asked)
         with _memory_file().open("a") as file:
-            file.write(key + "\n")
+            file.write(asked + "\n")
 
     def syntax(self, text: str) -> None:
         """Raises `invalidQuery` with Google's sentence where the text is no statement of GoogleSQL."""
@@ -143,12 +145,13 @@ def _paths(tables: Iterable[TableRef]) -> Iterator[tuple[str, ...]]:
             yield from (names, (".".join(names),))
 
 
-def _key(
+def key(
     text: str,
     tables: Mapping[TableRef, tuple[Field, ...] | None],
     parameters: Sequence[Mapping[str, Any]],
     variables: Mapping[str, str],
 ) -> str:
+    """What an accepted statement is remembered by."""
     parts = []
     datasets = dict.fromkeys(ref.parent for ref in tables)
     for number, dataset in enumerate(datasets):
@@ -159,7 +162,8 @@ def _key(
         parts.append(f"{list(datasets).index(ref.parent)}.{ref.table} {described}")
     parts += [f"{one.get('name')} {one['parameterType']}" for one in parameters]
     parts += [f"{name} {kind}" for name, kind in variables.items()]
-    return hashlib.sha256("\n".join([INSTANT.sub(_same_instant, text), *parts]).encode()).hexdigest()
+    asked = TEMPORARY.sub(r"\1", "\n".join([INSTANT.sub(_same_instant, text), *parts]))
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _same_instant(literal: re.Match[str]) -> str:
