@@ -27,6 +27,9 @@ PARTITION = (  # dbt-duckdb reads the same option, and refuses this value
     "{{ ({'field': 'COLUMN', 'data_type': 'timestamp', 'granularity': 'hour'} if target.type == 'bigquery' else none)"
     " | as_native }}"
 )
+POLICY_TAGS = (  # by classification, where the variable names a tag for it
+    "{{ ([var('policy_tags')['CLASSIFICATION']] if 'CLASSIFICATION' in var('policy_tags') else []) | as_native }}"
+)
 HEADER = (
     "# Written by `python dbt/from_contracts.py` from pipeline/contracts/{name}.yaml: "
     "change the contract, not this file.\n"
@@ -67,6 +70,7 @@ def described(column: dict[str, Any], never_null: set[str]) -> dict[str, Any]:
         meta["shared"] = False
     if "classification" in column:
         meta["classification"] = column["classification"]
+        found["policy_tags"] = POLICY_TAGS.replace("CLASSIFICATION", column["classification"])
     return found | ({"config": {"meta": meta}} if meta else {})
 
 

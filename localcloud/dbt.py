@@ -59,10 +59,13 @@ def run(
     variables = ({"now": now.isoformat()} if now else {}) | dict(given or {})
     extra = dict(environ or {})
     with TemporaryDirectory(prefix="dbt-") as scratch:
-        arguments = [*command, *options(warehouse, project, Path(scratch)), "--vars", json.dumps(variables)]
-        # What a project is parsed to does not depend on where the warehouse is.
+        # Unit tests hold for the project, whatever the rows: they have a run of their own.
+        built = ["--exclude-resource-type", "unit_test"] if command[0] == "build" else []
+        arguments = [*command, *built, *options(warehouse, project, Path(scratch)), "--vars", json.dumps(variables)]
+        # What a project is parsed to does not depend on where the warehouse is, and of the variables on one alone.
         names = {**warehouse.environment, "BIGQUERY_EMULATOR_HOST": ""}
         names["DUCKDB_FILE"] = Path(warehouse.environment.get("DUCKDB_FILE", "")).name
+        names["policy_tags"] = str(variables.get("policy_tags"))
         request = {
             "command": arguments,
             "environment": dict(environment(warehouse)) | extra,

@@ -144,10 +144,13 @@
 
 {# News as int_<dataset>__versions files them: under the day that a record names, and the one that it named before. #}
 {% macro seen_versions(dataset, record, key) %}
-  {%- for day in ('recorded_on', 'known_day') %}
+  with news as (
+    select * from {{ ref('stg_ledger__' ~ record) }}
+  )
+  {% for day in ('recorded_on', 'known_day') %}
   select
     {{ key }}, {{ day }} as filed_on, recorded_on, account_bucket, version, loaded_at, {{ change_time([dataset]) }} as seen_at
-  from {{ ref('stg_ledger__' ~ record) }}
+  from news
   where not is_filed{% if day == 'known_day' %} and known_day <> recorded_on{% endif %}
   {%- if not loop.last %}
   union all
@@ -158,12 +161,15 @@
 {# News as int_<dataset>__by_account files them: under the account that a record names, and the one that it named before. #}
 {% macro filed_by_account(record) %}
   {%- set columns = [] -%}
-  {%- for name in model.columns if name != 'filed_under' -%}{%- do columns.append(name) -%}{%- endfor -%}
-  {%- for bucket in ('account_bucket', 'known_bucket') %}
+  {%- for name in model.columns if name != 'filed_under' -%}{%- do columns.append(name) -%}{%- endfor %}
+  with news as (
+    select * from {{ ref('stg_ledger__' ~ record) }}
+  )
+  {% for bucket in ('account_bucket', 'known_bucket') %}
   select
     {{ bucket }} as filed_under,
     {{ columns | join(', ') }}
-  from {{ ref('stg_ledger__' ~ record) }}
+  from news
   where not is_filed{% if bucket == 'known_bucket' %} and known_bucket <> account_bucket{% endif %}
   {%- if not loop.last %}
   union all

@@ -72,6 +72,7 @@ FROM_ARROW = {"string": "STRING", "int64": "INT64", "timestamp[us, tz=UTC]": "TI
 NAME = re.compile(r"[^\W\d]\w{0,299}")
 LARGEST = {"NUMERIC": (29, 9), "BIGNUMERIC": (38, 38)}
 """Digits before and after the point."""
+POLICY_TAG = re.compile(r"projects/[^/]+/locations/[^/]+/taxonomies/[0-9]+/policyTags/[0-9]+")
 MAX_DIGITS, NUMERIC_SCALE, BIGNUMERIC_SCALE = 38, 9, 18
 
 
@@ -87,6 +88,7 @@ class Field:
     scale: int | None = None
     max_length: int | None = None
     default: str | None = None
+    policy_tags: tuple[str, ...] = ()
 
     @property
     def scalar(self) -> Scalar:
@@ -121,6 +123,8 @@ class Field:
                 out[key] = str(number)
         if self.default is not None:
             out["defaultValueExpression"] = self.default
+        if self.policy_tags:
+            out["policyTags"] = {"names": list(self.policy_tags)}
         return out
 
 
@@ -174,9 +178,18 @@ def from_api(fields: list[dict[str, Any]]) -> tuple[Field, ...]:
             scale=number(entry, "scale"),
             max_length=number(entry, "maxLength"),
             default=entry.get("defaultValueExpression"),
+            policy_tags=_policy_tags(entry),
         )
         for entry in fields
     )
+
+
+def _policy_tags(entry: dict[str, Any]) -> tuple[str, ...]:
+    """https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema: one at most."""
+    names = tuple((entry.get("policyTags") or {}).get("names") or ())
+    if len(names) > 1 or not all(POLICY_TAG.fullmatch(name) for name in names):
+        raise invalid(f"Invalid value for policyTags of {entry['name']}: {names}")
+    return names
 
 
 def infer(name: str, duckdb: str, *, bignumeric: bool) -> Field:

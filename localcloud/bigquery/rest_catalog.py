@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from . import query, rules
@@ -159,6 +160,10 @@ class Catalog:
         if [field.name for field in given[: len(names)]] != names:
             raise invalid(f"Provided Schema does not match Table {table.ref}: columns can only be added at the end")
         self._warehouse.add_columns(table, given[len(names) :])
+        for held, said in zip(table.fields, given, strict=True):
+            if (held.description, held.policy_tags) != (said.description, said.policy_tags):
+                told = replace(held, description=said.description, policy_tags=said.policy_tags)
+                self._warehouse.change_column(table, told)
 
     def _table_entry(self, table: Table) -> dict[str, Any]:
         return {
