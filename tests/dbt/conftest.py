@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from localcloud.dbt import build
-from localcloud.warehouses import DuckDBFile
+from localcloud.dbt import PROGRAM, PROJECT, build, environment, options
+from localcloud.warehouses import DuckDBFile, Warehouse
 from tests.dbt import story
 from tests.dbt.rows import at
 from tests.dbt.state import Mart, State, answer, state
@@ -27,6 +29,23 @@ class Run:
     def copy(self, place: Path) -> DuckDBFile:
         """A warehouse of one's own that is as it was after this run."""
         return DuckDBFile(Path(shutil.copy(self.file, place / "psp.duckdb")))
+
+
+def killed(warehouse: Warehouse, clock: datetime, after: str) -> None:
+    """Run `dbt build` in a process of its own, and kill it when a table is made whose name has `after` in it."""
+    with TemporaryDirectory(prefix="dbt-killed-") as scratch:
+        given = ["--exclude-resource-type", "unit_test", "--vars", f"{{now: '{clock.isoformat()}'}}"]
+        dbt = subprocess.Popen(
+            [PROGRAM, "build", *given, *options(warehouse, PROJECT, Path(scratch))],
+            env={**environment(warehouse), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with dbt:
+            assert dbt.stdout is not None
+            assert any("OK created sql " in line and after in line for line in dbt.stdout)
+            dbt.kill()
+        assert dbt.returncode < 0
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from localcloud.dbt import build
+from localcloud.dbt import build, run
 from localcloud.processes import start
 from localcloud.warehouses import LocalBigQuery
 from tests.dbt import story
@@ -51,3 +51,25 @@ def test_a_mart_has_a_partition_for_every_hour_of_its_change_column(warehouse: L
         "updated_at",
         "in_program",
     }
+
+
+TAG = "projects/local-psp/locations/europe-west1/taxonomies/1/policyTags/2"
+
+
+def test_bigquery_has_the_descriptions_and_the_policy_tags_that_are_named(warehouse: LocalBigQuery) -> None:
+    client = bigquery.Client(
+        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
+    )
+    with client:
+        before = client.get_table(f"{warehouse.project}.{warehouse.dataset}.identity")
+        assert before.description == "One contact of one customer, with the identity document that counts."
+        assert all(field.description for field in before.schema)
+        assert {field.policy_tags for field in before.schema} == {None}
+        run(warehouse, "run", "--select", "identity", now=at("15:10"), given={"policy_tags": {"restricted": TAG}})
+        tagged = client.get_table(before.reference)
+        run(warehouse, "run", "--select", "identity", now=at("15:11"))
+        kept = client.get_table(before.reference)
+    named = {field.name for field in tagged.schema if field.policy_tags and list(field.policy_tags.names) == [TAG]}
+    assert {"given_name", "family_name", "document_number"} <= named
+    assert "customer_id" not in named
+    assert kept.schema == tagged.schema

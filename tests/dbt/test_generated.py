@@ -1,25 +1,31 @@
 """Generated stories: whatever happens, a reader of every complete hour holds exactly what is to be shared.
 
-`PSPP_DBT_STORIES=50 PSPP_DBT_HOURS=24 pytest tests/dbt/test_generated.py` runs longer ones than the suite does.
+`PSPP_DBT_STORIES=50 PSPP_DBT_HOURS=24 PSPP_DBT_BIGQUERY_STORIES=5 pytest tests/dbt/test_generated.py` runs more and
+longer ones than the suite does, some of them in the local BigQuery.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
+import polars as pl
 import pytest
 
-from localcloud.dbt import BuildFailed, build, run
-from localcloud.warehouses import DuckDBFile, Warehouse
+from localcloud.dbt import PROJECT, BuildFailed, run
+from localcloud.processes import start
+from localcloud.warehouses import DuckDBFile, LocalBigQuery, Warehouse
+from tests.dbt.conftest import killed
 from tests.dbt.generated import KINDS, Story, hour
 from tests.dbt.state import KEYS, Mart, answer, key, log, shared, state
 
 STORIES = range(int(os.environ.get("PSPP_DBT_STORIES", "2")))
+BIGQUERY_STORIES = range(int(os.environ.get("PSPP_DBT_BIGQUERY_STORIES", "0")))
 HOURS = int(os.environ.get("PSPP_DBT_HOURS", "6"))
 EVENTS = 60
 NO_LIMIT = {"departure_limit": {"rows": 0, "share": 1}}
@@ -67,49 +73,92 @@ def keeps_contract(name: str, row: dict[str, Any]) -> bool:
     return name != "transactions" or row["amount"] == round(row["amount"], 2)
 
 
-def advance(warehouse: DuckDBFile, random: Random, clock: datetime) -> bool:
-    """What becomes of an hour's run; whether a whole one succeeded."""
-    kind = random.choice(("plain", "plain", "plain", "twice", "skipped", "part", "untested", "failed", "slow clock"))
+WRONG: Final = {"slow clock": -3, "fast clock": 3}
+"""Hours by which the clock of a run may be wrong."""
+RUNS: Final = ("plain", "plain", "plain", "twice", "skipped", "part", "untested", "failed", "killed", *WRONG)
+"""What may become of an hour's run."""
+
+
+def advance(warehouse: Warehouse, kind: str, random: Random, clock: datetime, project: Path = PROJECT) -> bool:
+    """Do what becomes of an hour's run; whether a whole one succeeded."""
     if kind == "part":
-        build(warehouse, clock, "--select", random.choice(("+identity", "payments", "+transactions", "staging")))
+        part = random.choice(("+identity", "payments", "+transactions", "staging"))
+        run(warehouse, "build", "--select", part, now=clock, project=project)
     elif kind == "untested":
-        run(warehouse, "run", now=clock, given=NO_LIMIT)
+        run(warehouse, "run", now=clock, given=NO_LIMIT, project=project)
     elif kind == "failed":
         with pytest.raises(BuildFailed):
-            run(warehouse, "build", now=clock, given={"departure_limit": {"rows": -1, "share": -1}})
+            run(warehouse, "build", now=clock, given={"departure_limit": {"rows": -1, "share": -1}}, project=project)
+    elif kind == "killed":
+        killed(warehouse, clock, random.choice(("int_payments__versions", "int_payments__changes", "identity")))
     elif kind != "skipped":
-        clock -= timedelta(hours=3 if kind == "slow clock" else 0)
-        run(warehouse, "build", now=clock, given=NO_LIMIT)
+        clock += timedelta(hours=WRONG.get(kind, 0))
+        run(warehouse, "build", now=clock, given=NO_LIMIT, project=project)
         if kind == "twice":
-            run(warehouse, "build", now=clock + timedelta(minutes=38), given=NO_LIMIT)
+            run(warehouse, "build", now=clock + timedelta(minutes=38), given=NO_LIMIT, project=project)
         return True
     return False
 
 
-@pytest.mark.parametrize("seed", STORIES)
-def test_a_reader_of_every_complete_hour_holds_exactly_what_is_to_be_shared(seed: int, tmp_path: Path) -> None:
-    warehouse, reader, random = DuckDBFile(tmp_path / "psp.duckdb"), Reader(), Random(f"runs/{seed}")
+def follow(seed: int, kinds: Sequence[str], warehouse: Warehouse, raw: DuckDBFile, project: Path = PROJECT) -> None:
+    """Let a story happen, an hour for each kind of run, and hold what a reader has against the answer at its end.
+
+    `raw` is given the raw rows too, where the warehouse is no file. Raises AssertionError.
+    """
+    reader, random = Reader(), Random(f"runs/{seed}")
     story = Story(Random(seed))
+
+    def load(rows: Mapping[str, pl.DataFrame]) -> None:
+        for place in {id(one): one for one in (warehouse, raw)}.values():
+            place.load(rows)
+
     for _ in range(5):
         for kind in ("customer", "entity", "payment", "movement"):
             KINDS[kind](story)
-    for _ in range(HOURS):
-        warehouse.load(hour(story, EVENTS))
-        if advance(warehouse, random, story.now + timedelta(minutes=2)):
+    for kind in kinds:
+        load(hour(story, EVENTS))
+        if advance(warehouse, kind, random, story.now + timedelta(minutes=2), project):
             reader.read(warehouse)
     for last in (1, 2, 3, 4, 5, 6):
         story.now += timedelta(hours=1)
-        warehouse.load(story.loaded())
+        load(story.loaded())
         if last in (1, 6):
-            run(warehouse, "build", now=story.now + timedelta(minutes=2), given=NO_LIMIT)
+            run(warehouse, "build", now=story.now + timedelta(minutes=2), given=NO_LIMIT, project=project)
             reader.read(warehouse)
-    wanted = answer(warehouse)
+    wanted = answer(raw)
     for name in KEYS:
         latest = state(warehouse).marts[name]
         good = {at for at, row in wanted[name].items() if keeps_contract(name, row)}
         assert {at: reader.held[name].get(at) for at in good} == {at: wanted[name][at] for at in good}
         assert {at for at, row in latest.items() if row["in_program"]} <= set(wanted[name])
         assert all(keeps_contract(name, row) for row in reader.held[name].values())
+
+
+def picked(seed: int) -> list[str]:
+    """What becomes of the runs of a story."""
+    return Random(f"kinds/{seed}").choices(RUNS, k=HOURS)
+
+
+@pytest.mark.parametrize("seed", STORIES)
+def test_a_reader_of_every_complete_hour_holds_exactly_what_is_to_be_shared(seed: int, tmp_path: Path) -> None:
+    warehouse = DuckDBFile(tmp_path / "psp.duckdb")
+    follow(seed, picked(seed), warehouse, warehouse)
+
+
+@pytest.mark.parametrize("seed", BIGQUERY_STORIES)
+def test_a_reader_of_bigquery_holds_the_same(seed: int, tmp_path: Path) -> None:
+    service = start("localcloud.bigquery", "--rest-port", "0", "--grpc-port", "0", logs=tmp_path)
+    try:
+        warehouse = LocalBigQuery(service.ready["rest"])
+        follow(seed, picked(seed), warehouse, DuckDBFile(tmp_path / "raw.duckdb"))
+    finally:
+        service.stop()
+
+
+@pytest.mark.parametrize("kind", ["killed", "slow clock", "fast clock"])
+def test_a_story_whose_second_run_is_killed_or_has_a_wrong_clock_ends_well(kind: str, tmp_path: Path) -> None:
+    warehouse = DuckDBFile(tmp_path / "psp.duckdb")
+    follow(7, ["plain", kind, "plain"], warehouse, warehouse)
 
 
 def test_a_full_refresh_of_a_generated_story_sends_nothing_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from localcloud.dbt import PROGRAM, PROJECT, ROOT, environment, options
+from localcloud.dbt import PROGRAM, PROJECT, ROOT, environment, options, run
 from localcloud.warehouses import DuckDBFile
 from tests.dbt.conftest import Run
 from tests.dbt.state import KEYS
@@ -68,7 +68,7 @@ class Manifest:
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     place = tmp_path_factory.mktemp("manifest")
     warehouse = DuckDBFile(place / "psp.duckdb")
-    command = [PROGRAM, "parse", *options(warehouse, PROJECT, place)]
+    command = [str(PROGRAM), "parse", *options(warehouse, PROJECT, place)]
     subprocess.run(command, env=environment(warehouse), check=True, capture_output=True)
     return Manifest(json.loads((place / "manifest.json").read_text(encoding="utf-8")))
 
@@ -254,3 +254,14 @@ def test_policy_tags_follow_the_classification_where_the_variable_names_them_and
         assert f"'{column['config']['meta']['classification']}'" in column["policy_tags"]
     project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
     assert project["vars"]["policy_tags"] == {}
+
+
+def test_the_rules_of_who_is_shared_hold_for_rows_that_try_each(runs: list[Run], tmp_path: Path) -> None:
+    printed = run(runs[0].copy(tmp_path), "test", "--select", "test_type:unit")
+    assert len(re.findall("PASS [a-z]+_+[a-z_]+::", printed)) == len(re.findall("START unit_test", printed)) > 15
+
+
+def test_dbts_documents_are_made_without_a_warning(runs: list[Run], tmp_path: Path) -> None:
+    printed = run(runs[0].copy(tmp_path), "docs", "generate")
+    assert "Catalog written to" in printed
+    assert "WARN" not in printed.upper()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from localcloud.dbt import PROGRAM, PROJECT, BuildFailed, build, environment, options, run
+from localcloud.dbt import BuildFailed, build, run
 from localcloud.rawdata import raw_rows
 from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
-from tests.dbt.conftest import Run
+from tests.dbt.conftest import Run, killed
 from tests.dbt.rows import at, contact, loaded, payment
 from tests.dbt.state import KEYS, answer, expected, state
 
@@ -31,18 +30,7 @@ def test_a_killed_run_leaves_the_watermark_and_the_next_run_completes_what_it_le
     warehouse = runs[0].copy(tmp_path)
     for rows in story.raw(1):
         warehouse.load(rows)
-    clock = ["--vars", f"{{now: '{at('15:02').isoformat()}'}}"]
-    dbt = subprocess.Popen(
-        [PROGRAM, "build", *clock, *options(warehouse, PROJECT, tmp_path)],
-        env={**environment(warehouse), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with dbt:
-        assert dbt.stdout is not None
-        assert any("OK created sql incremental model amazon_pspp." in line for line in dbt.stdout)
-        dbt.kill()
-    assert dbt.returncode < 0
+    killed(warehouse, at("15:02"), "amazon_pspp.")
     assert state(warehouse).watermark == complete_until("14:00")
 
     build(warehouse, at("15:02"))
