@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -36,7 +37,7 @@ from pipeline.status.history import histories
 from pipeline.status.page import Subject, page
 from pipeline.window import HOUR, Window, rfc3339
 
-NEEDS: Final = "Takes about a minute, most of it dbt's, two cores and 1.5 GB of memory; no network."
+NEEDS: Final = "Takes about a minute, most of it dbt's, two cores and 1 GB of memory; no network."
 SPARE: Final = 6
 """Hours that `make up` leaves for you to add."""
 
@@ -204,7 +205,8 @@ def _proof(deployment: LocalDeployment, function: Function, latest: Window) -> b
 
 def _page(deployment: LocalDeployment, window: Window) -> Path:
     """The page as certify leaves it in the records bucket, in a file of this machine."""
-    made = settings.from_environment(deployment.environment())
+    os.environ.update(deployment.environment())  # Cloud Storage's client looks for its endpoint there
+    made = settings.from_environment()
     run = Run(Deployment(made), Budget.of(60))
     names = tuple(sorted(run.deployment.datasets))
     subject = Subject(made.google_cloud_project, made.sftp_host, names, run.deployment.promises)

@@ -22,7 +22,7 @@ def line(event: Mapping[str, Any]) -> str:
 
 def show_files(console: Console, opened: Mapping[str, Opened], events: Iterable[Mapping[str, Any]]) -> None:
     """What was sealed and sent, dataset by dataset, and what the partner's key makes of it."""
-    table = Table("dataset", "rows", "bytes of CSV", "sent", "seconds", "the partner opens it")
+    table = Table("dataset", "rows", "bytes of CSV", "sent", "seconds", "opened")
     for name, one in opened.items():
         of = [event for event in events if event.get("dataset") == name]
         size = next((event["bytes"] for event in of if event["event"] == "seal.completed"), 0)

@@ -26,7 +26,10 @@ from pipeline.window import Window
 SEARCHERS: Final = 4
 """Files that are read at a time; of each, the bucket's client reads three pieces."""
 
-PIECE: Final = 4 * 1024 * 1024
+PIECE: Final = 2 * 1024 * 1024
+READ_AS_CSV: Final = 512 * 1024
+"""Bytes at a time, where a file is looked through and where it is read row by row, each row a text of its own."""
+
 LONGEST: Final = 100 * 1024 * 1024
 """Characters of the longest field that is read: as BigQuery's largest row."""
 
@@ -161,7 +164,7 @@ def _rows(sealed: Sealed, contract: Dataset, key: tuple[str, ...], run: Run) -> 
     try:
         found, sha256 = contains(run.archive.pieces(stored, PIECE), quoted(max(wanted, key=len)))
         if stored.sha256 in (None, sha256):
-            return matching(run.archive.pieces(stored, PIECE), contract.key, wanted) if found else 0
+            return matching(run.archive.pieces(stored, READ_AS_CSV), contract.key, wanted) if found else 0
     except ArchiveDamaged:
         if run.archive.stat(stored.name) is None:
             raise _NotSearched(f"{place} is not in the archive any more.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,8 +106,8 @@ def archive(period: Period, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def unpacked(archive: Path, tmp_path: Path) -> Path:
-    """What unzip makes of it."""
-    subprocess.run(["unzip", "-q", str(archive), "-d", str(tmp_path / "period")], check=True)
+    """What Python's own program makes of it."""
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(archive), str(tmp_path / "period")], check=True)
     return tmp_path / "period"
 
 

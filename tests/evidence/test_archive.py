@@ -1,4 +1,4 @@
-"""The archive for an auditor: gpg, sha256sum and unzip check it as its README says; the same for the same state."""
+"""The archive for an auditor: gpg and sha256sum check it as its README says; the same for the same state."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import csv
 import hashlib
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localcloud.processes import environment, repository
 from pipeline.__main__ import main
+from pipeline.clients.counts import PartCount
 from pipeline.deliver.csvfile import csv_bytes
 from pipeline.evidence.search import contains, matching, quoted
-from pipeline.window import Slot, rfc3339
+from pipeline.records.schema import Plan, Sealed
+from pipeline.window import Slot, Window, rfc3339
 from tests.deployment import InProcessDeployment
 from tests.evidence.conftest import GOOD, PERIOD, REFUSED, REVISED, Period
 from tests.sample_contract import sample_contract
@@ -142,6 +147,61 @@ def test_without_a_range_all_that_was_ever_planned_is_searched(deployment: InPro
 def bucket_of(deployment: InProcessDeployment) -> Any:
     """The archive."""
     return deployment.cloud.storage.bucket(deployment.archive_bucket)
+
+
+FILES = 6
+PEAK = """
+import resource, sys
+from localcloud.processes import environment, repository
+from pipeline.__main__ import main
+from pipeline.clients.counts import PartCount
+main(sys.argv[1:], standalone_mode=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+"""
+
+
+def archived(deployment: InProcessDeployment, window: Window, size: int) -> None:
+    """A delivery of payments of FILES parts, each a file of so many bytes; the last of them has the row P-1."""
+    slot, run = Slot("payments", window), deployment.within()
+    folder = run.records.folder(slot).revision(1)
+    contract = run.dataset("payments")
+    given = {"dataset": "payments", "contract": contract.version, "contract_sha256": contract.sha256, "cause": "1"}
+    parts = [PartCount(part, 1, 1, size, "0", {}) for part in range(1, FILES + 1)]
+    times = {"start": window.start, "end": window.end, "snapshot": window.end}
+    folder.create_plan(Plan.model_validate({**given, **times, "revision": 1, "rows": FILES, "parts": parts}))
+    line = b"P-2" + b"," * (len(contract.columns) - 1) + b"\r\n"
+    piece = line * (2**20 // len(line))
+    header = ",".join(column.name for column in contract.columns).encode() + b"\r\n"
+    for part in range(1, FILES + 1):
+        name = f"{folder.delivery.folder}/{part}.csv"
+        content = (
+            header,
+            *(piece for _ in range(size // len(piece))),
+            line.replace(b"P-2", b"P-1") if part == FILES else b"",
+        )
+        csv_ = run.archive.write(name, content)
+        words = {"part": part, "attempt": "a", "file_name": f"{part}.csv.pgp", "rows": 1, "recipient": "R"}
+        kept = {"piece_size": 1, "piece_sha256": (), "signer": None, "keys": {}, "opened": None}
+        folder.create_sealed(Sealed.model_validate({**words, **kept, "csv": csv_, "sealed": csv_}))
+
+
+def test_memory_does_not_grow_with_the_files(deployment: InProcessDeployment) -> None:
+    """By less than a half of what the larger files hold more."""
+    peaks = []
+    for window, size in ((GOOD, 2 * 2**20), (REFUSED, 24 * 2**20)):
+        archived(deployment, window, size)
+        words = ["where", "payments", "P-1", "--start", rfc3339(window.start), "--end", rfc3339(window.end), "--json"]
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, *words],
+            env=environment(deployment.environment()),
+            cwd=repository(),
+            capture_output=True,
+            check=True,
+        )
+        searched = json.loads(done.stdout)
+        assert (len(searched["sightings"]), searched["bytes"] > FILES * size * 0.9) == (1, True)
+        peaks.append(int(done.stderr.split()[-1]))
+    assert peaks[1] - peaks[0] < FILES * 22 / 2, peaks
 
 
 TEXTS = st.text(st.sampled_from("aä\"\r\n,'=1\u2028"), min_size=1, max_size=4)
