@@ -4,8 +4,9 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python -W error::SyntaxWarning
 READY = $(VENV)/.ready
 DBT_READY = .venv-dbt/.ready
-WORKERS ?= 2
+WORKERS ?= 3
 FAR = $(if $(DISTANCE),--distance)
+COVERED = $(if $(COVER),--cov --cov-report=term:skip-covered)
 APART = tests/dbt tests/faults tests/chaos tests/deployed tests/terraform
 
 .DEFAULT_GOAL := help
@@ -41,8 +42,8 @@ demo: setup ## hours of changes, from the warehouse to the partner, and the proo
 up: setup ## the local cloud, kept running for experiments by hand
 	$(RUN) -m localcloud.demo --stay $(FAR)
 
-test: setup ## the tests of every module, of the chain and of operation
-	$(RUN) -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(PYTEST)
+test: setup ## the tests of every module, of the chain and of operation (COVER=1: measure which lines they run)
+	$(RUN) -m pytest -n $(WORKERS) $(APART:%=--ignore=%) $(COVERED) $(PYTEST)
 
 test-dbt: setup ## dbt's models: hours of raw rows, written and generated, in DuckDB and in the local BigQuery
 	$(RUN) -m pytest -n $(WORKERS) tests/dbt $(PYTEST)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.session import ATTENTION, OK, Session, exit_code, operator, plain, window_options
+from pipeline.cli.session import ATTENTION, OK, Session, delivery_options, exit_code, operator, plain
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Run a window here, with progress bars.")
-@window_options
-@click.option("--resend", is_flag=True, help="Send the same sealed bytes again.")
-@click.option("--revise", is_flag=True, help="Extract anew, as the next revision.")
+@delivery_options
 @click.option("--here", is_flag=True, help="Needed: it runs in this process, with your own rights and address.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
 @operator
 def command(
     session: Session,

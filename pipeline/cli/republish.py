@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.answers import ASKING
-from pipeline.cli.session import ATTENTION, OK, Session, operator, window_options
+from pipeline.cli.session import ATTENTION, OK, Session, delivery_options, operator
 
 if TYPE_CHECKING:
     from pipeline.messages import Request
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Publish a window or range to the topic again.")
-@window_options
-@click.option("--resend", is_flag=True, help="Send the same sealed bytes again.")
-@click.option("--revise", is_flag=True, help="Extract anew, as the next revision.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@delivery_options
 @operator
 def command(
     session: Session,

@@ -216,11 +216,29 @@ def operator(function: Callable[..., int]) -> Callable[..., None]:
 
 def window_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name windows and datasets."""
-    options = (
+    return _with(
+        function,
         click.option("--start", metavar="TIME", help="First hour, such as 2026-11-23T13:00:00Z."),
         click.option("--end", metavar="TIME", help="Where the window ends; without it, an hour after --start."),
         click.option("--dataset", "datasets", multiple=True, metavar="NAME", help="Only this one; may stand twice."),
     )
+
+
+def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what to deliver, how, and whether to ask before."""
+    asked = _with(
+        function,
+        click.option("--resend", is_flag=True, help="Send the same sealed bytes again."),
+        click.option("--revise", is_flag=True, help="Extract anew, as the next revision."),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+    )
+    return window_options(asked)
+
+
+def _with(
+    function: Callable[..., Any], *options: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Callable[..., Any]:
+    """The function with the options, shown in their order."""
     for option in reversed(options):
         function = option(function)
     return function
