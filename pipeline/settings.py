@@ -66,7 +66,7 @@ class Settings(BaseModel):
         r"(?i)(err|rej|fail)", description="Regular expression; a returned file whose name matches is an error file."
     )
     pgp_compression: str = Field(
-        "none", pattern=r"^(none|(zip|zlib|bzip2):[1-9])$", description="none, or algorithm and level such as zlib:1."
+        "zlib:1", pattern=r"^(none|(zip|zlib|bzip2):[1-9])$", description="Algorithm and level, or none."
     )
     pgp_sign: bool = Field(True, description="Sign inside the encrypted message; off only where the partner asks.")
     pgp_reopen: bool = Field(True, description="Open every sealed file again before it may be sent.")

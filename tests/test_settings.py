@@ -96,7 +96,7 @@ def test_another_host_port_user_or_directory_is_another_place(other: dict[str, s
 
 def test_a_variable_that_is_set_to_nothing_counts_as_absent() -> None:
     settings = from_environment({**LEAST, "SFTP_PORT": "", "PGP_COMPRESSION": "  ", "BIGQUERY_PROJECT": ""})
-    assert (settings.sftp_port, settings.pgp_compression) == (22, "none")
+    assert (settings.sftp_port, settings.pgp_compression) == (22, "zlib:1")
 
 
 def test_variables_of_others_are_left_alone() -> None:

@@ -119,7 +119,7 @@ variable "returns" {
 variable "pgp" {
   description = "How files are sealed; what is left out has the function's own default (pipeline/settings.py)."
   type = object({
-    compression = optional(string) # none, or algorithm and level such as zlib:1.
+    compression = optional(string) # Algorithm and level such as zlib:1, or none.
     sign        = optional(bool)   # Sign inside the encrypted message.
     reopen      = optional(bool)   # Open every sealed file again before it may be sent.
   })

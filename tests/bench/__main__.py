@@ -2,7 +2,7 @@
 
 Services are as far away as in the cloud, see localcloud/distance.py, but for `limits`, which is about this machine.
 Prints a table; writes results.json and results.svg. With no name all benchmarks run: chain, limits, growth, small,
-backfill, certify, returns.
+backfill, certify, returns, compression.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Final
 
 from localcloud.distance import CLOUD, NONE
 from localcloud.processes import repository
-from tests.bench import report
+from tests.bench import measurements, report
 from tests.bench.figures import Figure
 from tests.bench.harness import Options
 
-BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill", "certify", "returns")
-SIZES: Final = (10, 100, 500)
-LARGE: Final = 2000
+BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill", "certify", "returns", "compression")
+SIZES: Final = (100,)
+LARGE: Final = 1000
 
 
 def main() -> int:
@@ -38,6 +38,10 @@ def main() -> int:
                 found.append(figure)
     finally:  # what was found until then took its time
         report.write(found, state, output)
+        if options.record:
+            words = [word for word in sys.argv[1:] if not word.startswith(("--output", "--python"))]
+            measurements.record(found, report.machine(state), " ".join(["python -m tests.bench", *words]))
+            importlib.import_module("tests.terraform.tables").main()  # it reads what was recorded
         shutil.rmtree(options.directory, ignore_errors=True)
     return 0
 
@@ -47,10 +51,11 @@ def _arguments() -> tuple[Options, list[str], Path]:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}")
     parser.add_argument("--sizes", help=f"megabytes of CSV, with commas; {','.join(map(str, SIZES))} without it")
     parser.add_argument("--runs", type=int, default=3, help="samples of each figure")
-    parser.add_argument("--quick", action="store_true", help="one small size, two samples: under two minutes")
+    parser.add_argument("--quick", action="store_true", help="10 MB, two samples")
     full = f"{LARGE} MB of chain, 10 million rows of growth, 720 hours of backfill, 2,208 of certify"
     parser.add_argument("--full", action="store_true", help=full)
     parser.add_argument("--loopback", action="store_true", help="all services on this machine, none at a distance")
+    parser.add_argument("--record", action="store_true", help="keep the figures: see tests/bench/measurements.py")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the function's processes")
     parser.add_argument("--output", type=Path, default=repository() / "build" / "bench")
     given = parser.parse_args()
@@ -63,6 +68,7 @@ def _arguments() -> tuple[Options, list[str], Path]:
         runs=min(given.runs, 2) if given.quick else given.runs,
         quick=given.quick,
         full=given.full,
+        record=given.record,
         python=given.python,
         directory=Path(tempfile.mkdtemp(prefix="pspp-bench-")),
         distance=NONE if given.loopback else CLOUD,

@@ -1,98 +1,147 @@
-"""The whole chain against the staged way, and against the shell that is handed a ready CSV.
+"""What a user waits for: seconds from the message to `delivered`, beside the ways in which people do this today.
 
 Ours queries (three times: ready, count, extract), checks every row, archives CSV and sealed file, opens the sealed file
-again, and sends what was archived. The staged way queries once, stores once and checks nothing; the shell only seals
-and sends.
+again, and sends what was archived. The others query once at most, store once at most and check nothing. All services
+are as far away as in the cloud, and all ways use the same gpg with the same options.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
 from localcloud.distance import NONE, Distance
-from tests.bench import data
+from pipeline.window import Window
+from tests.bench import airflow, data
 from tests.bench.figures import Figure
 from tests.bench.harness import Options, bench_deployment, deliver, serving, sweep
-from tests.bench.peers import peer
-from tests.bench.watching import busy
+from tests.bench.peers import RCLONE, Peer, peer
+from tests.bench.watching import worked
 
-PLAN: Final = "readiness and count queries, which the local warehouse computes on these cores, are taken off our time"
+SMALL: Final = {"an empty hour": 0, "1,000 rows": 1_000}
+OURS, STAGED, SHELL, CLONE, OPERATORS = "ours", "script", "gpg, sftp", "gpg, rclone", "Airflow"
+LARGE: Final = 500
+"""Megabytes beyond which only ours and the shell are measured, once: pandas would hold 2 GB in more than 16 GB."""
+
+PROCESSOR: Final = "the function with all its processes; theirs queries, checks, archives and opens nothing"
+NARROWEST: Final = "the slowest of line, gpg and instance network alone; nothing may leave before all of it is sealed"
 LOOPBACK: Final = "nothing is far: the work alone, which the cloud never shows"
-BUSY: Final = "warehouse, store and partner included; no way is faster than this by the number of cores"
-STAGED_MOST: Final = 500
-"""Megabytes that pandas is asked to hold: 2 GB of CSV would be more than 16 GB of Python's decimals and texts."""
-
-ROWS_MOST: Final = 10
-"""Megabytes that are staged row by row, at some 2 MB/s."""
 
 
-@dataclass(slots=True)
-class Samples:
-    """Seconds of each way, in the order in which they were taken; the ways take turns."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seconds of one run, of processor time in it, and of its gpg where that ran alone."""
 
-    ours: list[float] = field(default_factory=list)
-    beyond_plan: list[float] = field(default_factory=list)
-    staged: list[float] = field(default_factory=list)
-    rows: list[float] = field(default_factory=list)
-    shell: list[float] = field(default_factory=list)
-    ours_busy: list[float] = field(default_factory=list)
-    shell_busy: list[float] = field(default_factory=list)
+    seconds: float
+    processor: float
+    gpg: float = 0.0
 
 
 def run(options: Options) -> Iterator[Figure]:
-    """A figure for each size and peer; then one size with nothing at a distance."""
-    for size in options.sizes:
-        samples = _samples(options, size)
-        yield from _figures(f"{size} MB", samples)
-    size = min(options.sizes) if options.quick else 100
-    near = _samples(options, size, distance=NONE)
-    yield _figure(f"{size} MB on loopback, staged by pandas", near.ours, near.staged, "staged", note=LOOPBACK)
+    """A figure for each size and way; processor time beside the shell's; then one size with nothing at a distance."""
+    sizes = SMALL | {f"{size:,} MB": size * 1_000_000 // data.ROW_BYTES for size in options.sizes}
+    for label, rows in sizes.items():
+        yield from _figures(options, label, rows, _samples(options, rows))
+    if not options.quick:
+        rows = 100 * 1_000_000 // data.ROW_BYTES
+        near = _samples(options, rows, distance=NONE, ways=(STAGED, SHELL))
+        yield _figure("100 MB on loopback", near, STAGED, goal=3.0, note=LOOPBACK)
+        yield _processor("100 MB on loopback", near)
 
 
-def _samples(options: Options, size: int, *, distance: Distance | None = None) -> Samples:
-    found, window = Samples(), data.hour(0)
-    with (
-        bench_deployment(options, "chain", distance=distance) as deployment,
-        peer(deployment, options.directory / "chain" / "peer") as theirs,
-    ):
+def _samples(
+    options: Options, rows: int, *, distance: Distance | None = None, ways: tuple[str, ...] = ()
+) -> dict[str, list[Taken]]:
+    """What each way took, sample by sample; the ways take turns."""
+    window, size = data.hour(0), rows * data.ROW_BYTES / 1e6
+    with ExitStack() as ending:
+        deployment = ending.enter_context(bench_deployment(options, "chain", distance=distance))
+        theirs = ending.enter_context(peer(deployment, options.directory / "chain" / "peer"))
         data.fill(deployment, data.hour(1), 1_000)
-        data.fill(deployment, window, size * 1_000_000 // data.ROW_BYTES)
-        with serving(deployment, options) as function:
-            deliver(function, data.hour(1), "payments")
-            for _ in range(options.runs):
-                began = busy()
-                delivered = deliver(function, window, "payments")
-                found.ours_busy.append(busy() - began)
-                found.ours.append(delivered.seconds)
-                found.beyond_plan.append(delivered.seconds - delivered.stages["plan"])
-                if size <= STAGED_MOST:
-                    found.staged.append(sum(theirs.staged(window, "frames").values()))
-                else:
-                    theirs.write_csv(window)
-                began = busy()
-                found.shell.append(sum(theirs.shell().values()))
-                found.shell_busy.append(busy() - began)
-                if size <= ROWS_MOST:
-                    found.rows.append(sum(theirs.staged(window, "rows").values()))
-                sweep(deployment)
+        data.fill(deployment, window, rows)
+        theirs.write_csv(window)
+        function = ending.enter_context(serving(deployment, options))
+        assert function.process is not None
+        pid = function.process.pid
+
+        def ours() -> Taken:
+            before = worked(pid)
+            seconds = deliver(function, window, "payments").seconds
+            return Taken(seconds, worked(pid) - before)
+
+        known: dict[str, Callable[[], Taken]] = {
+            OURS: ours,
+            SHELL: lambda: _own(theirs.shell),
+            STAGED: lambda: _own(lambda: theirs.staged(window)),
+        }
+        if size > LARGE:
+            ways = (SHELL,)
+        elif not ways:
+            ways = (STAGED, SHELL, *_installed(known, theirs, window, ending))
+        deliver(function, data.hour(1), "payments")
+        found: dict[str, list[Taken]] = {way: [] for way in (OURS, *ways)}
+        for _ in range(1 if size > LARGE else options.runs):
+            for way, samples in found.items():
+                samples.append(known[way]())
+            sweep(deployment)
     return found
 
 
-def _figures(label: str, found: Samples) -> Iterator[Figure]:
-    if found.staged:
-        yield _figure(f"{label}, staged by pandas", found.ours, found.staged, "staged", goal=3.0)
-        yield _figure(f"{label}, staged, plan left out", found.beyond_plan, found.staged, "staged", note=PLAN)
-    if found.rows:
-        yield _figure(f"{label}, staged row by row", found.ours, found.rows, "staged", goal=3.0)
-    yield _figure(f"{label}, shell", found.ours, found.shell, "gpg, sftp", goal=1 / 1.5)
-    yield _figure(f"{label}, shell, plan left out", found.beyond_plan, found.shell, "gpg, sftp", note=PLAN)
-    name = f"{label}, processor time of the machine"
-    yield _figure(name, found.ours_busy, found.shell_busy, "gpg, sftp", note=BUSY)
+def _installed(known: dict[str, Callable[[], Taken]], theirs: Peer, window: Window, ending: ExitStack) -> Iterator[str]:
+    """The ways with programs of others: named with the command that installs them where they are missing."""
+    if shutil.which("rclone"):
+        known[CLONE] = lambda: _own(theirs.rclone)
+        yield CLONE
+    else:
+        print(f"  rclone is not installed, and not measured. Please run: sudo {RCLONE}")
+    operators = ending.enter_context(airflow.operators(theirs))
+    query = airflow.query(theirs, window)
+    operators.deliver(query)  # its first connections
+    known[OPERATORS] = lambda: Taken(*operators.deliver(query))
+    yield OPERATORS
 
 
-def _figure(
-    name: str, ours: list[float], theirs: list[float], peer_name: str, goal: float | None = None, note: str = ""
-) -> Figure:
-    return Figure("chain", name, "s", tuple(ours), tuple(theirs), peer_name, goal=goal, note=note)
+def _own(way: Callable[[], dict[str, float]]) -> Taken:
+    """What a way takes that runs in this process and in children that are waited for."""
+    began, before = time.monotonic(), _worked_here()
+    steps = way()
+    return Taken(time.monotonic() - began, _worked_here() - before, steps["gpg"])
+
+
+def _worked_here() -> float:
+    uses = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(use.ru_utime + use.ru_stime for use in uses)
+
+
+def _figures(options: Options, label: str, rows: int, found: dict[str, list[Taken]]) -> Iterator[Figure]:
+    goals = {STAGED: 3.0 if rows > 1_000 else None}
+    for way in found:
+        if way != OURS:
+            yield _figure(label, found, way, goal=goals.get(way))
+    if rows > 1_000:
+        yield _processor(label, found)
+        yield _narrowest(options.distance, label, rows, found)
+
+
+def _figure(label: str, found: dict[str, list[Taken]], way: str, goal: float | None = None, note: str = "") -> Figure:
+    ours, theirs = (tuple(taken.seconds for taken in found[one]) for one in (OURS, way))
+    return Figure("chain", f"{label}, {way}", "s", ours, theirs, way, goal=goal, note=note)
+
+
+def _processor(label: str, found: dict[str, list[Taken]]) -> Figure:
+    ours, theirs = (tuple(taken.processor for taken in found[one]) for one in (OURS, SHELL))
+    return Figure("chain", f"{label}, processor time", "s", ours, theirs, SHELL, goal=0.5, note=PROCESSOR)
+
+
+def _narrowest(distance: Distance, label: str, rows: int, found: dict[str, list[Taken]]) -> Figure:
+    """Ours beside what the narrowest part takes alone; the shell's gpg and its put are what was measured of two."""
+    sent = tuple(max(taken.gpg, taken.seconds - taken.gpg) for taken in found[SHELL])
+    network = rows * data.ROW_BYTES / distance.egress_rate if distance.egress_rate else 0.0
+    alone = tuple(max(seconds, network) for seconds in sent)
+    ours = tuple(taken.seconds for taken in found[OURS])
+    return Figure("chain", f"{label}, the narrowest part", "s", ours, alone, "alone", goal=1 / 1.15, note=NARROWEST)

@@ -36,6 +36,16 @@ class Figure:
         return tuple(ours / theirs for ours, theirs in zip(self.ours, self.peer, strict=bool(self.peer)))
 
     @property
+    def median(self) -> float:
+        """The median of ours."""
+        return statistics.median(self.ours)
+
+    @property
+    def peer_median(self) -> float:
+        """The median of the peer's."""
+        return statistics.median(self.peer)
+
+    @property
     def met(self) -> bool | None:
         """Whether the goal is reached by the median; None where there is no goal."""
         if self.goal is None:

@@ -37,6 +37,7 @@ class Options:
     python: str
     directory: Path
     distance: Distance = CLOUD
+    record: bool = False
 
 
 @dataclass(frozen=True, slots=True)

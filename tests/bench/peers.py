@@ -1,20 +1,20 @@
 """The ways in which people do this today, against the same warehouse, store and server, with the same gpg options.
 
-**Staged** is what Airflow's operators amount to: the query's rows into a CSV file, gpg over that file, an upload of the
-result to the store, and a put by paramiko; each step ends before the next begins. **Shell** is handed the CSV, ready.
+**Staged** is a script: the query's rows into a CSV file by pandas, gpg over that file, an upload of the result to the
+store, and a put by paramiko; each step ends before the next begins. **Shell** and **rclone** are handed the CSV, ready.
 """
 
 from __future__ import annotations
 
-import csv
 import io
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final
 
 import paramiko
 import polars as pl
@@ -24,9 +24,13 @@ from grpc import insecure_channel
 
 from localcloud import keys
 from localcloud.deployment import LocalDeployment
+from pipeline.pgp.keyring import options
+from pipeline.settings import Settings
 from pipeline.window import Window
 
-Way = Literal["frames", "rows"]
+COMPRESSION: Final = str(Settings.model_fields["pgp_compression"].default)
+RCLONE: Final = "apt-get install --yes --no-install-recommends rclone"
+"""What installs the program where it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +51,26 @@ class Peer:
         """The staged gpg file."""
         return self.directory / "staged.csv.pgp"
 
-    @property
-    def gpg(self) -> list[str]:
-        """Our gpg options, as a person would type them."""
+    def command(self, compression: str, source: Path, target: Path) -> list[str]:
+        """gpg from file to file, with our options and this compression, as a person would type them."""
         return [
             *["gpg", "--homedir", str(self.home), "--batch", "--yes", "--quiet", "--no-tty", "--always-trust"],
             *["--pinentry-mode", "loopback", "--passphrase-file", str(self.home / "passphrase")],
-            *[
-                "--recipient",
-                self.deployment.cloud.partner_key.fingerprint,
-                "--local-user",
-                self.deployment.cloud.signing_key.fingerprint,
-            ],
-            *["--set-filename", "", "--cipher-algo", "AES256", "--digest-algo", "SHA256", "--force-mdc"],
-            *["--compress-algo", "none", "--sign", "--encrypt"],
+            *["--recipient", self.deployment.cloud.partner_key.fingerprint],
+            *["--local-user", self.deployment.cloud.signing_key.fingerprint, *options(compression, "SHA256")],
+            *["--output", str(target), "--sign", "--encrypt", str(source)],
         ]
 
     def seal(self) -> None:
         """gpg from file to file."""
-        subprocess.run([*self.gpg, "--output", str(self.sealed), str(self.csv)], check=True)
+        subprocess.run(self.command(COMPRESSION, self.csv, self.sealed), check=True)
 
-    def staged(self, window: Window, way: Way) -> dict[str, float]:
+    def staged(self, window: Window) -> dict[str, float]:
         """All steps, one after the other; seconds of each. Clients and imports are ready before."""
-        extract = {"frames": self._frames, "rows": self._rows}[way]
         return _timed(
-            query=lambda: extract(window),
+            query=lambda: self._frames(window),
             gpg=self.seal,
-            store=lambda: self._store(f"staged/{way}/{time.time_ns()}"),
+            store=lambda: self._store(f"staged/{time.time_ns()}"),
             put=self._put,
         )
 
@@ -81,9 +78,27 @@ class Peer:
         """gpg, then OpenSSH's sftp: it refuses to put what is not a file, so the two cannot be joined by a pipe."""
         return _timed(gpg=self.seal, sftp=self._sftp)
 
+    def rclone(self) -> dict[str, float]:
+        """gpg, then rclone with its defaults, the host key pinned as ours is. Raises FileNotFoundError without it."""
+        return _timed(gpg=self.seal, rclone=self._rclone)
+
+    def _rclone(self) -> None:
+        service = self.deployment.partner.ready
+        values = {
+            "host": service["host"],
+            "port": str(service["port"]),
+            "user": service["user"],
+            "key-file": str(self.directory / "identity"),
+            "known-hosts-file": str(self.directory / "known_hosts"),
+        }
+        given = [word for name, value in values.items() for word in (f"--sftp-{name}", value)]
+        order = ["rclone", "--config", os.devnull, "copyto", str(self.sealed), ":sftp:rclone.pgp", *given]
+        subprocess.run(order, check=True, capture_output=True)
+
     def _sftp(self) -> None:
         order = f"put {self.sealed} peer.pgp\n".encode()
-        subprocess.run(sftp_command(self.deployment, self.directory), input=order, check=True, capture_output=True)
+        command = sftp_command(self.deployment, self.directory)
+        subprocess.run(command, input=order, check=True, capture_output=True)
 
     def _query(self, window: Window) -> bigquery.table.RowIterator:
         dataset = self.deployment.datasets["payments"]
@@ -105,7 +120,7 @@ class Peer:
         return bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
     def _frames(self, window: Window) -> None:
-        """By way of pandas, over the Storage Read API: the faster of the two."""
+        """By way of pandas, over the Storage Read API: faster than row by row."""
         frame = self._query(window).to_arrow(bqstorage_client=self._reader()).to_pandas()
         frame.to_csv(self.csv, index=False, lineterminator="\r\n", date_format="%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -116,14 +131,6 @@ class Peer:
         with self.csv.open("wb") as file:
             for batch in self._query(window).to_arrow_iterable(bqstorage_client=self._reader()):
                 pl.DataFrame(batch).write_csv(file, include_header=False, line_terminator="\r\n")
-
-    def _rows(self, window: Window) -> None:
-        """Row by row with csv.writer, over REST, as Airflow's SQL-to-storage operators do."""
-        with self.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            rows = self._query(window)
-            writer.writerow([field.name for field in rows.schema])
-            writer.writerows(row.values() for row in rows)
 
     def _store(self, name: str) -> None:
         self.deployment.cloud.storage.bucket("archive").blob(name).upload_from_filename(str(self.sealed))
@@ -156,6 +163,7 @@ def peer(deployment: LocalDeployment, directory: Path) -> Iterator[Peer]:
                 check=True,
                 capture_output=True,
             )
+        sftp_command(deployment, directory)  # leaves the login key and the pinned host key there
         yield Peer(deployment, home, directory)
 
 

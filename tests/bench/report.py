@@ -52,7 +52,7 @@ def write(figures: Sequence[Figure], state: State, directory: Path) -> None:
         table.add_row(*cells, f"{colour}{goal}", note)
     console.print(table)
     directory.mkdir(parents=True, exist_ok=True)
-    result = {"machine": _machine(state), "figures": [figure.as_json() for figure in figures]}
+    result = {"machine": machine(state), "figures": [figure.as_json() for figure in figures]}
     (directory / "results.json").write_text(json.dumps(result, indent=2) + "\n")
     (directory / "results.svg").write_text(plot.svg(figures))
     (directory / "results.md").write_text(markdown(figures))
@@ -96,7 +96,8 @@ def _goal(figure: Figure) -> str:
     return f"{sign} {figure.goal:.3g}{'' if figure.met else ', missed'}"
 
 
-def _machine(state: State) -> dict[str, Any]:
+def machine(state: State) -> dict[str, Any]:
+    """What the figures were measured on, and how busy it was."""
     programs = {name: _version(name) for name in ("gpg", "ssh") if shutil.which(name)}
     packages = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {

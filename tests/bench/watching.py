@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import psutil
@@ -19,24 +19,33 @@ class Use:
 
     cpu: float = 0.0
     memory: int = 0
-    _last: dict[int, float] = field(default_factory=dict)
 
-    def look(self, root: psutil.Process) -> None:
-        """Take one sample. A process that ends between two samples is counted up to the last one."""
+    def look(self, pid: int) -> None:
+        """Take one sample of the memory."""
         held = 0
-        for process in [root, *root.children(recursive=True)]:
+        for process in _processes(pid):
             try:
-                times = process.cpu_times()
-                self._last[process.pid] = times.user + times.system
                 held += process.memory_full_info().pss
             except psutil.Error:
                 continue
         self.memory = max(self.memory, held)
 
-    @property
-    def total(self) -> float:
-        """Processor seconds of every process that was ever seen."""
-        return sum(self._last.values())
+
+def worked(pid: int) -> float:
+    """Processor seconds of a process and of all below it, those included that have ended and were waited for."""
+    seconds = 0.0
+    for process in _processes(pid):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+def _processes(pid: int) -> list[psutil.Process]:
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
 
 
 def busy() -> float:
@@ -48,13 +57,12 @@ def busy() -> float:
 @contextmanager
 def watched(pid: int) -> Iterator[Use]:
     """Watch a process and all below it during the block."""
-    use, root, over = Use(), psutil.Process(pid), threading.Event()
-    use.look(root)
-    before = use.total
+    use, over, before = Use(), threading.Event(), worked(pid)
+    use.look(pid)
 
     def watch() -> None:
         while not over.wait(INTERVAL):
-            use.look(root)
+            use.look(pid)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -63,5 +71,5 @@ def watched(pid: int) -> Iterator[Use]:
     finally:
         over.set()
         thread.join()
-        use.look(root)
-        use.cpu = use.total - before
+        use.look(pid)
+        use.cpu = worked(pid) - before

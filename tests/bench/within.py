@@ -162,7 +162,7 @@ def _upload(cloud: Run, _: Window, file: Path, __: ExitStack) -> Ways:
     server, sftp = cloud.partner(), json.loads(os.environ["SFTP"])
 
     def ours() -> None:
-        sftp.put(_pieces(file), server, "ours.pgp", attempt="bench", rename=False, budget=cloud.budget)
+        sftp.put(_pieces(file), server, "ours.pgp", attempt="bench", rename=False)
 
     def limit() -> None:
         subprocess.run(sftp, input=f"put {file} peer.pgp\n".encode(), check=True, capture_output=True)

@@ -14,6 +14,7 @@ from typing import Final
 from pipeline.certify.recount import DEEP_HOURS
 from pipeline.log import ALERTS
 from pipeline.settings import Settings
+from tests.bench.measurements import median
 
 HOURS: Final = 730
 DATASETS: Final = 3
@@ -21,6 +22,9 @@ GIGABYTE, GIB, TIB = 1e9, 2**30, 2**40
 
 BYTES_AN_HOUR: Final = 200e6
 """CSV of all datasets in an hour; the tables hold about as much."""
+
+LINE: Final = 25e6
+"""Bytes a second to the partner, as in localcloud/distance.py."""
 
 SECONDS_OF_A_DELIVERY: Final = 60
 SECONDS_OF_A_CERTIFY: Final = 60
@@ -53,6 +57,22 @@ CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=0.04)
 """One hour of one dataset in a certify that finds nothing new; of the first, the last and each 24th hour before it all
 columns are read."""
 
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """What gpg makes of the generated payments: the sealed file's share of the CSV, and bytes of CSV a second."""
+
+    share: float
+    rate: float
+
+
+COMPRESSIONS: Final = {
+    level: Compression(median(f"compression: {level}, share"), median(f"compression: {level}, gpg") * 1e6)
+    for level in ("none", "zlib:1", "zlib:6")
+}
+"""Measured: `python -m tests.bench compression --record`."""
+
+CHOSEN: Final = str(Settings.model_fields["pgp_compression"].default)
 LOOK_BACK: Final = int(Settings.model_fields["look_back_hours"].default)
 
 
@@ -67,9 +87,29 @@ class Line:
     later: float
 
 
-def lines() -> list[Line]:
+def lines(compression: str = CHOSEN) -> list[Line]:
     """The lines, without their sum."""
-    return [*_running(), *_storing(), *_sending(), *_watching()]
+    share = COMPRESSIONS[compression].share
+    return [*_running(), *_storing(share), *_sending(share), *_watching()]
+
+
+def compressions() -> str:
+    """What compression costs and saves, as Markdown: a gigabyte of CSV, sealed first and sent then; a month's bill."""
+    rows = [
+        "| compression | sealed | gpg | line | one after the other | dollars a month |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, made in COMPRESSIONS.items():
+        gpg, line, month = 1e9 / made.rate, 1e9 * made.share / LINE, sum(row.now for row in lines(name))
+        shown = f"**`{name}`**, the default" if name == CHOSEN else f"`{name}`"
+        rows.append(
+            f"| {shown} | {made.share:.2f} GB | {gpg:.0f} s | {line:.0f} s | {gpg + line:.0f} s | {month:.2f} |"
+        )
+    plain, chosen = COMPRESSIONS["none"], COMPRESSIONS[CHOSEN]
+    if chosen is not plain:
+        even = (plain.share - chosen.share) / (1 / chosen.rate - 1 / plain.rate)
+        rows += ["", f"On a line of more than {even / 1e6:.0f} MB/s `none` would be faster."]
+    return "\n".join(rows)
 
 
 def table() -> str:
@@ -107,8 +147,8 @@ def _running() -> Iterator[Line]:
     yield Line("Secret Manager", f"{accesses:,.0f} accesses", "0.03 for 10,000 over 10,000 free", cost, cost)
 
 
-def _storing() -> Iterator[Line]:
-    month = 2 * BYTES_AN_HOUR * HOURS / GIGABYTE
+def _storing(share: float) -> Iterator[Line]:
+    month = (1 + share) * BYTES_AN_HOUR * HOURS / GIGABYTE
     later = month * 0.020 + 2 * month * 0.010 + 9 * month * 0.004
     yield Line(
         "Archive: CSV and sealed file",
@@ -132,8 +172,8 @@ def _storing() -> Iterator[Line]:
     yield Line("Images", f"{IMAGES_GB} GB", "0.10 a GB over 0.5 free", cost, cost)
 
 
-def _sending() -> Iterator[Line]:
-    gib = BYTES_AN_HOUR * HOURS / GIB
+def _sending(share: float) -> Iterator[Line]:
+    gib = share * BYTES_AN_HOUR * HOURS / GIB
     yield Line("Traffic to the partner", f"{gib:.0f} GiB", "0.12 a GiB", gib * 0.12, gib * 0.12)
     cost = gib * 0.045 + HOURS * (0.0014 + 0.005)
     yield Line(

@@ -36,7 +36,12 @@ def outputs() -> str:
 
 def put_in(readme: str) -> str:
     """The README with its tables as they are now."""
-    for name, table in (("variables", variables()), ("outputs", outputs()), ("cost", cost.table())):
+    for name, table in (
+        ("variables", variables()),
+        ("outputs", outputs()),
+        ("cost", cost.table()),
+        ("compression", cost.compressions()),
+    ):
         begin, end = f"<!-- {name}: python -m tests.terraform.tables -->\n", f"\n<!-- end of {name} -->"
         before, rest = readme.split(begin)
         readme = f"{before}{begin}{table}{end}{rest.split(end)[1]}"
@@ -65,5 +70,10 @@ def _cell(text: str) -> str:
     return text.replace('\\"', '"').replace("|", "\\|")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the tables."""
     README.write_text(put_in(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
