@@ -195,8 +195,8 @@ class UploadTooSlow(PipelineError):
     code = "upload-too-slow"
     retryable = False
     next_step = (
-        "The file is not at the partner. Lower MAX_PART_BYTES to a half of what an invocation can send, or set "
-        'PGP_COMPRESSION, deploy, and publish the window with "revise": true; or ask the partner for more speed.'
+        "The file is not at the partner. Lower MAX_PART_BYTES to a half of what an invocation can send, "
+        'deploy, and publish the window with "revise": true; or ask the partner for more speed.'
     )
 
 
