@@ -1,4 +1,8 @@
-"""What an action needs of the outside: `Deployment` lives as long as the process, `Run` is one invocation's view."""
+"""What an action needs of the outside: `Deployment` lives as long as the process, `Run` is one invocation's view.
+
+Clients are imported where they are first used: a typed `status` needs the records alone, and those of the warehouse and
+of gRPC take longer to import than it takes to answer. The function has them all from its start, through `dispatch`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pipeline import log
 from pipeline.budget import Budget
-from pipeline.clients import bigquery, pubsub, secretmanager, storage
-from pipeline.clients.bigquery import Source
-from pipeline.clients.pubsub import Topics
-from pipeline.clients.secretmanager import Credentials
+from pipeline.clients import storage
 from pipeline.clients.ssh import Server
 from pipeline.clients.storage import Bucket
 from pipeline.contracts import reader
@@ -28,6 +30,9 @@ from pipeline.settings import Settings
 from pipeline.streams.progress import Observe, unobserved
 from pipeline.window import Delivery
 
+if TYPE_CHECKING:
+    from pipeline.clients import bigquery, pubsub, secretmanager
+
 
 class Deployment:
     """The settings, contracts and connections of one process; made once, used by every run of a warm instance.
@@ -39,14 +44,32 @@ class Deployment:
         self.settings = settings
         self.datasets: Mapping[str, Dataset] = reader.load(settings.contracts_directory)
         self.contracts = Known(self.datasets)
-        self.bigquery = bigquery.Connections(settings)
-        self.secretmanager = secretmanager.Connections(settings)
-        self.pubsub = pubsub.Connections()
 
     @property
     def promises(self) -> Mapping[str, Promise]:
         """What the contracts promise of punctuality, by dataset."""
         return {name: dataset.promise for name, dataset in self.datasets.items() if dataset.promise is not None}
+
+    @cached_property
+    def bigquery(self) -> bigquery.Connections:
+        """BigQuery's connections, made on first use."""
+        from pipeline.clients import bigquery
+
+        return bigquery.Connections(self.settings)
+
+    @cached_property
+    def secretmanager(self) -> secretmanager.Connections:
+        """Secret Manager's connections, made on first use."""
+        from pipeline.clients import secretmanager
+
+        return secretmanager.Connections(self.settings)
+
+    @cached_property
+    def pubsub(self) -> pubsub.Connections:
+        """Pub/Sub's connections, made on first use."""
+        from pipeline.clients import pubsub
+
+        return pubsub.Connections()
 
     @cached_property
     def storage(self) -> storage.Connections:
@@ -73,18 +96,24 @@ class Run:
         return self.deployment.settings
 
     @cached_property
-    def source(self) -> Source:
+    def source(self) -> bigquery.Source:
         """The warehouse."""
+        from pipeline.clients.bigquery import Source
+
         return Source(self.deployment.bigquery, self.settings, self.budget)
 
     @cached_property
-    def topics(self) -> Topics:
+    def topics(self) -> pubsub.Topics:
         """Pub/Sub."""
+        from pipeline.clients.pubsub import Topics
+
         return Topics(self.deployment.pubsub, self.settings, self.budget)
 
     @cached_property
-    def credentials(self) -> Credentials:
+    def credentials(self) -> secretmanager.Credentials:
         """Secret Manager."""
+        from pipeline.clients.secretmanager import Credentials
+
         return Credentials(self.deployment.secretmanager, self.settings, self.budget)
 
     @cached_property

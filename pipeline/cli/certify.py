@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +15,10 @@ from pipeline.window import Window, rfc3339
 if TYPE_CHECKING:
     from pipeline.certify.certification import Outcome, Report
     from pipeline.clients.counts import Waiting
+
+
+MOST: Final = 12
+"""Hours of one verdict that are told one by one, where each has a reason of its own."""
 
 
 @click.command(short_help="Recount the source and certify what was delivered.")
@@ -80,18 +84,8 @@ def _as_json(outcome: Outcome) -> dict[str, object]:
 
 
 def _show(session: Session, report: Report, wrong: list[Outcome]) -> None:
-    from pipeline.status.next_step import next_command, told
-
     for run in _runs(wrong):
-        first = run[0]
-        hours = f"{len(run)} hours from " if len(run) > 1 else ""
-        again = sum(outcome.republished for outcome in run)
-        what = plain("; ".join(told(first.certificate.problems)) or STATES[first.certificate.verdict].meaning)
-        where = f"{first.slot.dataset} {hours}{first.slot.window.start:%Y-%m-%d %H:%M}"
-        republished = f"; {again} published again" if again else ""
-        session.say(f"{where} [red]{first.certificate.verdict}[/]: {what}{republished}")
-        window = Window(first.slot.window.start, run[-1].slot.window.end)
-        session.say(f"  {plain(next_command(first.certificate.verdict, first.slot.dataset, window))}")
+        _show_run(session, run)
     counts = Counter(outcome.certificate.verdict for outcome in report.outcomes)
     session.say(f"{len(report.outcomes)} deliveries: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     for name, waiting in _waiting(report.outcomes).items():
@@ -102,6 +96,27 @@ def _show(session: Session, report: Report, wrong: list[Outcome]) -> None:
         session.say("[red]The partner could not be asked[/]: what it answered last stands. Try again.")
 
 
+def _show_run(session: Session, run: list[Outcome]) -> None:
+    """Hours of one verdict: the sentence that they share, or one for each of them, and the command for them all."""
+    from pipeline.status.next_step import next_command, told
+
+    first, verdict = run[0], run[0].certificate.verdict
+    said = ["; ".join(told(outcome.certificate.problems)) or STATES[verdict].meaning for outcome in run]
+    hours = f"{len(run)} hours from " if len(run) > 1 else ""
+    again = sum(outcome.republished for outcome in run)
+    what = [plain(said[0])] if len(set(said)) == 1 else []
+    what += [f"{again} published again"] if again else []
+    where = f"{first.slot.dataset} {hours}{first.slot.window.start:%Y-%m-%d %H:%M}"
+    session.say(f"{where} [red]{verdict}[/]: {'; '.join(what) or 'each for its own reason'}")
+    if len(set(said)) > 1:
+        for outcome, sentence in list(zip(run, said, strict=True))[:MOST]:
+            session.say(f"  {outcome.slot.window.start:%Y-%m-%d %H:%M} {plain(sentence)}")
+        if len(run) > MOST:
+            session.say(f"  and {len(run) - MOST} hours more; --json has them all")
+    window = Window(first.slot.window.start, run[-1].slot.window.end)
+    session.say(f"  {plain(next_command(verdict, first.slot.dataset, window))}")
+
+
 def _waiting(outcomes: list[Outcome]) -> dict[str, Waiting]:
     """The rows in quarantine by dataset, as the certificate of the latest hour says."""
     latest = {outcome.slot.dataset: outcome.certificate.waiting for outcome in sorted(outcomes, key=lambda o: o.slot)}
@@ -109,16 +124,13 @@ def _waiting(outcomes: list[Outcome]) -> dict[str, Waiting]:
 
 
 def _runs(outcomes: list[Outcome]) -> list[list[Outcome]]:
-    """Hours in a row of one dataset with the same verdict for the same reasons, together."""
-    from pipeline.status.next_step import told
-
+    """Hours in a row of one dataset with the same verdict, together."""
     runs: list[list[Outcome]] = []
     for outcome in sorted(outcomes, key=lambda outcome: outcome.slot):
         last = runs[-1][-1] if runs else None
         if (
             last is not None
             and (last.slot.dataset, last.certificate.verdict) == (outcome.slot.dataset, outcome.certificate.verdict)
-            and told(last.certificate.problems) == told(outcome.certificate.problems)
             and last.slot.window.end == outcome.slot.window.start
         ):
             runs[-1].append(outcome)

@@ -71,12 +71,14 @@ class Session:
         from dotenv import dotenv_values
 
         from pipeline import settings
-        from pipeline.run import Deployment
 
         # The file that was named wins over what is left in the shell, perhaps of another deployment.
         written = dotenv_values(self.env_file, interpolate=False) if self.env_file else {}
         given = {**os.environ, **{name: value for name, value in written.items() if value is not None}}
-        return Deployment(settings.from_environment(given, needed=self.needed))
+        read = settings.from_environment(given, needed=self.needed)  # a setting that is missing is said at once
+        from pipeline.run import Deployment
+
+        return Deployment(read)
 
     @functools.cached_property
     def console(self) -> Console:

@@ -13,6 +13,7 @@ from localcloud import sampledata
 from localcloud.partner.faults import Fault
 from localcloud.partner.running import running
 from pipeline.__main__ import main as command
+from pipeline.records.schema import Rejected
 from pipeline.states import STATES
 from pipeline.window import Slot, rfc3339
 from tests.certify.conftest import Certifying
@@ -64,6 +65,11 @@ def _stuck(one: Certifying, slot: Slot) -> None:
     one.begun_earlier(slot)
 
 
+def _rejected(one: Certifying, slot: Slot) -> None:
+    folder = one.deployment.within().records.folder(slot).revision(1)
+    folder.add_answer(Rejected(part=1, file_name="ERROR.txt", returned="returns/ERROR.txt/1-1.json"))
+
+
 def _delete(one: Certifying, slot: Slot, name: str) -> None:
     bucket = one.deployment.cloud.storage.bucket(one.deployment.records_bucket)
     bucket.blob(f"deliveries/{slot.folder}/r1/{name}.json").delete()
@@ -79,6 +85,7 @@ FINDINGS: Final[dict[str, Callable[[Certifying, Slot], None]]] = {
     "unsettled": _broken_off,
     "vanished": _file_gone,
     "source not ready": _watermark_back,
+    "rejected by partner": _rejected,
 }
 
 

@@ -68,7 +68,7 @@ def test_a_delivery_that_was_begun_an_hour_ago_is_stalled_and_says_what_the_last
     ran = certifying.certify(slot)
     found = certifying.latest(slot)
     assert found["verdict"] == "stalled"
-    assert "the last attempt failed: partner-refused" in found["problems"][-1]
+    assert "the last attempt failed: partner-refused" in found["problems"][-2]
     assert len(ran.named("window.stalled")) == len(ran.named("window.republished")) == 1
     shown = _typed(deployment, "status", "payments", rfc3339(slot.window.start), "--json")
     assert (shown["state"], "partner-refused" in shown["problems"][-1]) == ("stalled", True)
@@ -86,6 +86,8 @@ def test_the_output_merges_hours_and_says_what_max_republish_left(deployment: In
     assert result.exit_code == 1
     assert "payments 5 hours from" in result.stdout
     assert "2 published again" in result.stdout
+    assert result.stdout.count(" rows at the source, nothing planned") == 5
+    assert f"republish {' '.join(window)} --dataset payments" in result.stdout
     assert "3 more can be published again" in result.stdout
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pipeline.status.history import returned_for
+from pipeline.status.next_step import told
 from pipeline.status.timeline import timeline
 from tests.collect.conftest import AnsweringPartner
 from tests.deployment import HOUR
@@ -33,7 +34,7 @@ def test_an_error_changes_the_verdict_at_once_and_raises_its_alarm_once(partner:
     assert f"rejected {partner.sent()}: it returned ERROR_{partner.sent()}.txt" in alarm["message"]
     assert partner.verdict(slot) == "rejected by partner"
     assert partner.certify(slot) == ("rejected by partner", [])
-    assert partner.cell(slot).problems == tuple(partner.certificate(slot)["problems"])
+    assert partner.cell(slot).problems == told(partner.certificate(slot)["problems"])
 
 
 def test_the_same_error_in_another_file_says_nothing_new(partner: AnsweringPartner) -> None:
@@ -74,7 +75,7 @@ def test_an_error_about_one_part_rejects_the_delivery_and_names_the_part(partner
     slot = partner.delivered(MAX_PART_ROWS="6")
     partner.answer(f"ERROR_{partner.sent(2)}")
     partner.deployment.drain()
-    (problem,) = partner.certificate(slot)["problems"]
+    problem, _ = partner.certificate(slot)["problems"]
     assert partner.verdict(slot) == "rejected by partner"
     assert f"rejected {partner.sent(2)}" in problem
     records = partner.deployment.records(slot)
@@ -159,7 +160,7 @@ def test_rejected_rows_are_counted_by_reason_and_digest_of_their_key_and_no_valu
     (event,) = ran.named("returns.error")
     assert event["rows"] == 3
     (judged,) = partner.deployment.drain()
-    (problem,) = partner.certificate(slot)["problems"]
+    problem, _ = partner.certificate(slot)["problems"]
     assert "3 rows: 2 BAD_IBAN, 1 other" in problem
     (record,) = [record for name, record in partner.deployment.records(slot).items() if "/rejected-" in name]
     assert [(one["reason"], one["rows"], len(one["keys"])) for one in record["reasons"]] == [

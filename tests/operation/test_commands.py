@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -62,6 +63,69 @@ def test_help_needs_neither_settings_nor_a_client() -> None:
         cwd=repository(),
     )
     assert done.stdout.decode().splitlines()[-1] == "set()"
+
+
+def _imported(*words: str, **settings: str) -> set[str]:
+    """The heavy modules that a command has imported when it ends."""
+    heavy = (
+        "{'grpc', 'asyncssh', 'polars', 'pyarrow', 'pandas', 'gnupg', 'jinja2', 'google.cloud.bigquery', "
+        "'google.cloud.storage', 'google.cloud.pubsub_v1', 'google.cloud.secretmanager', 'pipeline.run'}"
+    )
+    code = (
+        f"import sys, atexit, pipeline.__main__ as m; sys.argv[1:] = {list(words)!r}; "
+        f"atexit.register(lambda: print('\\n', *sorted({heavy} & set(sys.modules)))); m.entry()"
+    )
+    clean = environment(settings, without=[name.upper() for name in Settings.model_fields])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=False, cwd=repository()
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_status_imports_the_client_of_the_records_and_no_other(operator: Operator) -> None:
+    imported = _imported("status", "--hours", "1", **operator.deployment.environment())
+    # Google's errors bring gRPC; polars tries the patterns of contracts.
+    assert imported == {"google.cloud.storage", "grpc", "pipeline.run", "polars"}
+
+
+def test_what_the_settings_lack_is_said_before_any_client_is_imported() -> None:
+    assert _imported("status") == set()
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A directory with the installed script, as pip writes it."""
+    script = tmp_path / "amazon-pspp"
+    script.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(repository())!r})\n"
+        "from pipeline.__main__ import entry\nsys.exit(entry())\n"
+    )
+    script.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["sta"], {"status"}),
+        (["verify-"], {"verify-setup", "verify-records"}),
+        (["contract", ""], {"diff", "check", "release"}),
+        (["status", "--rec"], {"--records"}),
+        (["stauts", ""], set(COMMANDS)),
+    ],
+)
+def test_bash_completes_the_installed_script(installed: Path, words: list[str], offered: set[str]) -> None:
+    reference = (repository() / "docs" / "reference.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r'^\$ (eval "\$\(_AMAZON_PSPP_COMPLETE=bash_source amazon-pspp\)")', reference, re.MULTILINE)
+    typed = " ".join(f"'{word}'" for word in ("amazon-pspp", *words))
+    script = (
+        f"{line}; complete -p amazon-pspp >&2; COMP_WORDS=({typed}); COMP_CWORD={len(words)}; "
+        '_amazon_pspp_completion amazon-pspp; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    found = environment({"PATH": f"{installed}:{os.environ['PATH']}"})
+    done = subprocess.run(["bash", "-c", script], env=found, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == offered
+    assert "Traceback" not in done.stderr
 
 
 def test_the_chain_is_made_of_modules_that_exist_and_say_what_they_are() -> None:
