@@ -49,13 +49,19 @@ class Gate:
         with self._lock:
             self._seconds = None
 
-    def end(self) -> None:
-        """Cut everything and accept no more."""
-        self._listener.close()
+    def cut(self) -> None:
+        """End every connection that there is, as servers and networks do with those that are silent for minutes."""
         with self._lock:
             for one in self._sockets:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Cut everything and accept no more."""
+        self._listener.close()
+        self.cut()
+        with self._lock:
+            for one in self._sockets:
                 one.close()
 
     def _is_closed(self) -> bool:

@@ -32,7 +32,7 @@ from pipeline.states import STATES
 from pipeline.streams import background
 from pipeline.window import HOUR, Slot, Window
 
-WORKERS: Final = 8
+WORKERS: Final = 16
 """Slots that are read and judged at a time: a small request each after the other, so waiting takes longest."""
 
 LONGEST: Final = 72

@@ -45,6 +45,9 @@ READS: Final = 3
 
 CALL_SECONDS: Final = 60.0
 
+CONNECTIONS: Final = 32
+"""Connections that are kept open: more than are in use at a time, or each further request would make one of its own."""
+
 
 class Bucket:
     """One bucket, within one invocation's time budget."""
@@ -280,7 +283,7 @@ class Connections:
                 f"There are no credentials for Cloud Storage ({type(error).__name__}); on a terminal: "
                 "gcloud auth application-default login."
             ) from None
-        self._pool = HTTPAdapter()
+        self._pool = HTTPAdapter(pool_maxsize=CONNECTIONS)
 
     def within(self, budget: Budget) -> storage.Client:
         """A client whose requests keep to the budget of one run."""

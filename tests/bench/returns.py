@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pipeline.records.schema import Returned
 from tests.bench.certify import EVERYTHING
 from tests.bench.figures import Figure
 from tests.bench.harness import Options, bench_deployment
+from tests.bench.watching import watched
 from tests.operation.misbehaving import NOW, Entry, Table, misbehaving
 
 ENTRIES: Final = {"quick": 5_000, "default": 100_000, "full": 100_000}
@@ -53,17 +53,17 @@ def _measured(deployment: LocalDeployment, options: Options, table: Table, name:
     command = [options.python, "-m", "pipeline", "collect", "--here"]
     values = environment({**deployment.environment(), **settings}, without=())
     listings, began = table.listings, time.monotonic()
-    with subprocess.Popen(command, cwd=repository(), env=values, stdout=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    started = subprocess.Popen(command, cwd=repository(), env=values, stdout=subprocess.DEVNULL)
+    with started as process, watched(process.pid) as use:
+        process.wait()
     seconds = time.monotonic() - began
     if process.returncode:
         raise RuntimeError(f"collect ended with {process.returncode}")
     asked = requests.get(f"{deployment.cloud.address('storage', 'url')}/_faults", timeout=5).json()[-1]["seen"]
     deployment.cloud.end_faults()
     yield Figure("returns", name, "s", (seconds,), note=f"{table.listings - listings} listing of the server")
-    yield Figure("returns", f"{name}, processor", "s", (used.ru_utime + used.ru_stime,))
-    yield Figure("returns", f"{name}, memory", "MB", (used.ru_maxrss * 1024 / 1e6,), goal=400)
+    yield Figure("returns", f"{name}, processor", "s", (use.cpu,))
+    yield Figure("returns", f"{name}, memory", "MB", (use.memory / 1e6,), goal=400)
     yield Figure("returns", f"{name}, requests to the store", "requests", (asked,), note="a thousand names each")
 
 
