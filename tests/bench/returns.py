@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,12 +20,22 @@ from pipeline.records.schema import Returned
 from tests.bench.certify import EVERYTHING
 from tests.bench.figures import Figure
 from tests.bench.harness import Options, bench_deployment
-from tests.bench.watching import watched
 from tests.operation.misbehaving import NOW, Entry, Table, misbehaving
 
 ENTRIES: Final = {"quick": 5_000, "default": 100_000, "full": 100_000}
 NEW: Final = 20
 CONTENT: Final = b"accepted"
+COMMAND: Final = """
+import json, pathlib, sys, time
+from pipeline.__main__ import main
+try:
+    main(["collect", "--here"])
+finally:
+    status = pathlib.Path("/proc/self/status").read_text()
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    print(json.dumps({"memory": int(peak) * 1024, "cpu": time.process_time()}), file=sys.stderr)
+"""
+"""`python -m pipeline collect --here`, and what its process used at most."""
 
 
 def run(options: Options) -> Iterator[Figure]:
@@ -50,20 +61,17 @@ def _measured(deployment: LocalDeployment, options: Options, table: Table, name:
         "RETURNS_HOST_KEYS_SECRET": "returns-host-keys",
     }
     deployment.cloud.break_storage("/b/", "error", skip=EVERYTHING)
-    command = [options.python, "-m", "pipeline", "collect", "--here"]
     values = environment({**deployment.environment(), **settings}, without=())
     listings, began = table.listings, time.monotonic()
-    started = subprocess.Popen(command, cwd=repository(), env=values, stdout=subprocess.DEVNULL)
-    with started as process, watched(process.pid) as use:
-        process.wait()
-    seconds = time.monotonic() - began
-    if process.returncode:
-        raise RuntimeError(f"collect ended with {process.returncode}")
+    done = subprocess.run(
+        [options.python, "-c", COMMAND], cwd=repository(), env=values, capture_output=True, text=True, check=True
+    )
+    seconds, used = time.monotonic() - began, json.loads(done.stderr.splitlines()[-1])
     asked = requests.get(f"{deployment.cloud.address('storage', 'url')}/_faults", timeout=5).json()[-1]["seen"]
     deployment.cloud.end_faults()
     yield Figure("returns", name, "s", (seconds,), note=f"{table.listings - listings} listing of the server")
-    yield Figure("returns", f"{name}, processor", "s", (use.cpu,))
-    yield Figure("returns", f"{name}, memory", "MB", (use.memory / 1e6,), goal=400)
+    yield Figure("returns", f"{name}, processor", "s", (used["cpu"],))
+    yield Figure("returns", f"{name}, memory", "MB", (used["memory"] / 1e6,), goal=400)
     yield Figure("returns", f"{name}, requests to the store", "requests", (asked,), note="a thousand names each")
 
 
