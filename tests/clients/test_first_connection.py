@@ -126,5 +126,5 @@ def test_on_a_terminal_a_service_that_does_not_answer_is_named_soon(
         "permission": "topic-unavailable",
         "partner": "partner-unavailable",
     }
-    assert max(seconds for seconds, _ in found.values()) < 3 * PATIENCE
+    assert max(seconds for seconds, _ in found.values()) < 60  # of a budget of 600
     assert all("did not answer" in str(error) for _, error in found.values()), found

@@ -51,7 +51,7 @@ def test_a_service_that_is_not_there_is_noticed_within_the_budget(deployment: In
     began = time.monotonic()
     with pytest.raises((TopicUnavailable, OutOfTime)):
         deployment.within(1).topics.publish("any", [b"x"])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25  # below a try's own limit
 
 
 def test_nothing_is_published_when_the_time_is_over(deployment: InProcessDeployment) -> None:

@@ -251,7 +251,7 @@ def test_a_service_that_stays_away_is_given_up_within_the_budget(deployment: InP
     began = time.monotonic()
     with pytest.raises((ArchiveUnavailable, OutOfTime)):
         within(deployment, 2).stat("a.csv")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # far below a call's own limit
 
 
 def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object(
@@ -261,7 +261,7 @@ def test_a_service_that_hangs_is_given_up_within_the_budget_and_leaves_no_object
     began = time.monotonic()
     with pytest.raises((ArchiveUnavailable, OutOfTime)):
         within(deployment, 2).write("a.csv", chunks())
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # far below a call's own limit
     deployment.cloud.end_faults()
     assert within(deployment, 30).names("") == []
 

@@ -21,7 +21,8 @@ from localcloud.function import Function
 from pipeline.__main__ import main
 from pipeline.window import Window, rfc3339
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 300.0
+"""Seconds after which what is waited for is missed; far beyond what a busy machine takes."""
 HERE: Final = {
     **dict.fromkeys(("certify", "collect", "keys", "verify-setup"), ("--here",)),
     "deliver": ("--here", "--yes"),
@@ -112,10 +113,11 @@ class Operator:
 
     def wait(self, condition: Callable[[], bool], what: Callable[[], str] = lambda: "nothing") -> None:
         """Until the condition holds; what was there instead, where it never does."""
-        end = time.monotonic() + PATIENCE
-        while not condition():
+        end, pause = time.monotonic() + PATIENCE, 0.1
+        while not condition():  # a condition may be a command, which takes time from the function that is waited for
             assert time.monotonic() < end, what()
-            time.sleep(0.1)
+            time.sleep(pause)
+            pause = min(1.5 * pause, 2.0)
 
     def full(self, hour: str) -> Any:
         """One delivery in full, whatever its state."""
