@@ -44,7 +44,7 @@ def test_every_missing_variable_is_named_at_once() -> None:
     assert all(f"  {name}: is not set\n" in caught.value.message for name in LEAST)
 
 
-def test_missing_and_malformed_variables_are_told_together() -> None:
+def test_missing_and_malformed_variables_are_reported_together() -> None:
     with pytest.raises(SettingsInvalid) as caught:
         from_environment({**LEAST, "TOPIC": "", "SFTP_PORT": "ssh", "PGP_SIGN": "perhaps", "MAX_PART_ROWS": "0"})
     lines = [line.strip() for line in caught.value.message.splitlines()]

@@ -52,7 +52,7 @@ Exit codes:
   130  you broke it off
 """
 
-_MENDED_BY_CALLER: Final = (MessageRejected, SettingsInvalid, ContractInvalid)
+_CALLERS_MISTAKES: Final = (MessageRejected, SettingsInvalid, ContractInvalid)
 
 
 class Session:
@@ -181,7 +181,7 @@ def plain(text: object) -> str:
 
 def exit_code(error: PipelineError) -> int:
     """The exit code that an error leads to."""
-    if isinstance(error, _MENDED_BY_CALLER):
+    if isinstance(error, _CALLERS_MISTAKES):
         return USAGE
     return RETRYABLE if error.retryable else PERMANENT
 

@@ -29,8 +29,8 @@ class Pace:
     last: float = field(default_factory=time.monotonic)
     taken: int = 0
 
-    def watching(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The same pieces."""
+    def timing(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the same pieces, noting when each was taken."""
         for piece in pieces:
             self.taken += 1
             self.last = time.monotonic()

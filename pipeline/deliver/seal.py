@@ -75,9 +75,9 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         extra = (opener.recipient,) if opener else ()
         sealed = encrypt(csv, keys, compression=settings.pgp_compression, budget=run.budget, extra=extra)
         ending.enter_context(closing(sealed))
-        message = without_recipient(opener.watching(sealed), opener.key_ids) if opener else sealed
+        message = without_recipient(opener.decrypting(sealed), opener.key_ids) if opener else sealed
         try:
-            stored = run.archive.write(f"{directory}/{name}.pgp", digests.watching(message))
+            stored = run.archive.write(f"{directory}/{name}.pgp", digests.counting(message))
         except _ContractBroken as broken:
             refused = Refused(part=part.part, cause=cause, rules=broken.violations)
             raise _refuse(folder, refused, dataset, run) from None

@@ -42,7 +42,7 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
         with closing(checked) as pieces:
             try:
                 placed = sftp.put(
-                    pace.watching(pieces),
+                    pace.timing(pieces),
                     server,
                     sealed.file_name,
                     attempt=run.attempt,

@@ -41,7 +41,7 @@ class Opener:
         self._outcome: list[Decryption | BaseException] = []
         self._thread: threading.Thread | None = None
 
-    def watching(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
+    def decrypting(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
         """Yield the same chunks, decrypting each; ends once gpg has read all. Raises OutOfTime, OpenedDiffers."""
         thread = self._thread = background.start("reopen", self._work)
         try:

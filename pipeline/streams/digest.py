@@ -15,14 +15,14 @@ def key_digest(key: Iterable[str | None]) -> str:
 
 
 class Tally:
-    """Length (`bytes`) and digest (`sha256`) of all chunks that have passed `watching` or `add`."""
+    """Length (`bytes`) and digest (`sha256`) of all chunks that have passed `counting` or `add`."""
 
     def __init__(self) -> None:
         self.bytes = 0
         self._hash = hashlib.sha256()
 
-    def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the same chunks."""
+    def counting(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the same chunks, counting each."""
         for chunk in chunks:
             self.add(chunk)
             yield chunk
@@ -47,8 +47,8 @@ class PieceDigests:
         self._hash = hashlib.sha256()
         self._filled = 0
 
-    def watching(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the same chunks."""
+    def counting(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the same chunks, counting each."""
         for chunk in chunks:
             view = memoryview(chunk)
             while view:

@@ -109,9 +109,9 @@ def _seal(cloud: Run, _: Window, file: Path, ending: ExitStack) -> Ways:
         plain = Tally()
         with opening(keys, cloud.budget) as opener:
             sealed = encrypt(
-                plain.watching(_pieces(file)), keys, compression="none", budget=cloud.budget, extra=(opener.recipient,)
+                plain.counting(_pieces(file)), keys, compression="none", budget=cloud.budget, extra=(opener.recipient,)
             )
-            _drain(without_recipient(opener.watching(sealed), opener.key_ids))
+            _drain(without_recipient(opener.decrypting(sealed), opener.key_ids))
             assert opener.plaintext(signing.signers).sha256 == plain.sha256
 
     return {"ours": ours, "opened": opened, "limit": lambda: _run(gpg)}

@@ -81,5 +81,5 @@ def test_every_state_that_needs_attention_has_a_next_command(name: str) -> None:
     assert look_command("payments", long).endswith(f"status payments {START}")
 
 
-def test_hours_that_lack_the_same_are_told_together_though_their_commands_differ() -> None:
+def test_hours_that_lack_the_same_are_reported_together_though_their_commands_differ() -> None:
     assert told(("a", "next: python -m pipeline status")) == ("a",)

@@ -62,7 +62,7 @@ def test_a_warehouse_without_the_table_has_nothing_to_say(certifying: Certifying
     assert certifying.latest(slot)["waiting"] is None
 
 
-def test_a_table_that_cannot_be_read_stops_nothing_and_is_told(certifying: Certifying, slot: Slot) -> None:
+def test_a_table_that_cannot_be_read_stops_nothing_and_is_reported(certifying: Certifying, slot: Slot) -> None:
     certifying.deployment.tables.sql(f"CREATE TABLE `{certifying.deployment.tables.name}.quarantine` (other STRING)")
     (told,) = certifying.certify(slot).named("rows.uncounted")
     assert told["code"] == "source-unavailable"

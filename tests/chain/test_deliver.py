@@ -187,7 +187,7 @@ def payments(deployment: InProcessDeployment) -> str:
     return f"`{deployment.tables.name}.payments`"
 
 
-def test_rows_that_break_the_contract_are_refused_counted_and_told_by_hashed_key(
+def test_rows_that_break_the_contract_are_refused_counted_and_reported_by_hashed_key(
     deployment: InProcessDeployment,
 ) -> None:
     slot = broken(deployment)

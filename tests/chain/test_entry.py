@@ -162,7 +162,7 @@ def _defect(message: dict[str, Any]) -> bytes:
     raise RuntimeError("the value of a row")
 
 
-def test_a_defect_is_told_by_its_place_and_without_its_text(
+def test_a_defect_is_reported_by_its_place_and_without_its_text(
     deployment: InProcessDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(main, "_data", _defect)

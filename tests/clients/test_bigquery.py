@@ -193,7 +193,7 @@ def test_a_table_that_is_not_there_is_named(deployment: InProcessDeployment, sou
         counted(source, dataset=other)
 
 
-def test_a_query_that_the_warehouse_refuses_is_told_without_its_text(
+def test_a_query_that_the_warehouse_refuses_is_reported_without_its_text(
     deployment: InProcessDeployment, source: Source
 ) -> None:
     wrong = sample_contract(CONTRACT.replace("NOT is_internal OR", "no_such_column = 'a secret' OR"))

@@ -47,7 +47,7 @@ def test_a_shown_name_is_printable_text_of_a_bounded_length(name: str) -> None:
 
 
 @given(st.binary(min_size=1, max_size=60))
-def test_a_short_name_can_be_told_from_what_is_shown(raw: bytes) -> None:
+def test_a_short_name_can_be_distinguished_from_what_is_shown(raw: bytes) -> None:
     assert urllib.parse.unquote_to_bytes(shown(raw.decode("utf-8", "surrogateescape"))) == raw or b"%" in raw
 
 

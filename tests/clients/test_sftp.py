@@ -307,7 +307,7 @@ def test_several_keys_may_be_pinned_in_several_spellings(either: Running) -> Non
     assert put(either, [CONTENT], host_keys=b"\r\n".join(lines)).confirmation == "size"
 
 
-def test_the_key_that_the_server_showed_is_told_as_ssh_keygen_tells_it(either: Running) -> None:
+def test_the_key_that_the_server_showed_is_reported_as_ssh_keygen_shows_it(either: Running) -> None:
     assert put(either, [b"x"]).host_key == listening_key(either)
     assert connection.inspect(server_of(either)).host_key == listening_key(either)
 
@@ -434,7 +434,7 @@ def test_aes_in_gcm_is_agreed_on_and_no_compression(tmp_path: Path) -> None:
         ({"encryption_algs": ["aes256-ctr"]}, "mlkem768x25519-sha256", True),
     ],
 )
-def test_how_a_connection_is_protected_is_told_as_it_was_agreed_on(
+def test_how_a_connection_is_protected_is_reported_as_it_was_agreed_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, options: dict[str, Any], kex: str, post_quantum: bool
 ) -> None:
     asyncssh.set_debug_level(2)  # its own log, which names the algorithm in use
@@ -481,7 +481,7 @@ def test_a_host_key_that_is_not_pinned_is_shown_beside_those_that_are(tmp_path: 
     assert message.index(shown.public.split()[1].decode()) < message.index(pinned.public.split()[1].decode())
 
 
-def test_what_a_server_offers_is_told(tmp_path: Path, openssh: Running) -> None:
+def test_what_a_server_offers_is_reported(tmp_path: Path, openssh: Running) -> None:
     with watched(tmp_path, ssh_key(), ssh_key()) as server:
         offer = connection.inspect(server).offer
     assert offer.summary.startswith("key exchange is post-quantum; accepted of what it offers: key exchange mlkem768")

@@ -33,7 +33,7 @@ FIT = [
 
 
 @pytest.mark.parametrize("text", UNFIT)
-def test_an_unfit_condition_is_told_why_and_what_to_write(text: str) -> None:
+def test_an_unfit_condition_is_reported_why_and_what_to_write(text: str) -> None:
     assert UNFIT[text] in (problem(text) or "")
 
 

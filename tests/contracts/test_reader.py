@@ -259,7 +259,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_told_with_its_place(case: str) -> None:
+def test_a_mistake_is_reported_with_its_place(case: str) -> None:
     old, new, reason = MISTAKES[case]
     assert old in CONTRACT
     with pytest.raises(ContractInvalid) as caught:
@@ -268,7 +268,7 @@ def test_a_mistake_is_told_with_its_place(case: str) -> None:
     assert all(line.startswith("bookings.yaml") for line in caught.value.message.splitlines())
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     text = CONTRACT.replace("sum(amount)", "sum(none)").replace("value: file}", "value: skip}").replace("DATE", "FLOAT")
     with pytest.raises(ContractInvalid) as caught:
         sample_contract(text)

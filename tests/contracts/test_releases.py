@@ -62,7 +62,7 @@ def test_a_contract_as_it_was_released_has_no_problem(docs: Path) -> None:
         (version(WIDER, "1.5.0"), "orders: 1.5.0 is not released; run python -m pipeline contract release"),
     ],
 )
-def test_a_change_that_was_not_raised_or_told_enough_is_a_problem(docs: Path, text: str, problem: str) -> None:
+def test_a_change_that_was_not_raised_or_reported_enough_is_a_problem(docs: Path, text: str, problem: str) -> None:
     (found,) = problems(text, docs)
     assert problem in found
 

@@ -122,7 +122,7 @@ POISON: list[tuple[str, Raw]] = [
 
 
 @pytest.mark.parametrize(("what", "row"), POISON, ids=[what for what, _ in POISON])
-def test_a_raw_row_that_cannot_be_understood_is_told_and_changes_nothing(
+def test_a_raw_row_that_cannot_be_understood_is_reported_and_changes_nothing(
     runs: list[Run], tmp_path: Path, what: str, row: Raw
 ) -> None:
     warehouse = runs[0].copy(tmp_path)
@@ -208,7 +208,7 @@ def test_a_mass_departure_is_stopped_before_it_is_published_and_the_limit_can_be
     assert set(map(str, state(warehouse).marts["payments"].values())) == {str(LEFT)}
 
 
-def test_a_chain_of_merges_passes_everything_on_and_a_circle_is_told(runs: list[Run], tmp_path: Path) -> None:
+def test_a_chain_of_merges_passes_everything_on_and_a_circle_is_reported(runs: list[Run], tmp_path: Path) -> None:
     warehouse = runs[0].copy(tmp_path)
     steps = [account(f"m{n}", "14:00", IsDeleted=True, MasterRecordId=f"001m{n + 1}") for n in range(40)]
     last = account("m40", "14:00")

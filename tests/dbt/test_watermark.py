@@ -88,7 +88,7 @@ def test_old_hours_leave_the_mart_after_midnight_and_what_they_sent_is_not_sent_
     assert set(state(warehouse).marts["payments"]) == {("payU",)}
 
 
-def test_sources_that_are_quiet_are_told_and_stop_nothing(tmp_path: Path) -> None:
+def test_sources_that_are_quiet_are_reported_and_stop_nothing(tmp_path: Path) -> None:
     warehouse = DuckDBFile(tmp_path / "psp.duckdb")
     warehouse.load(raw_rows(seed=7, hour=0, rows=20, start=at("13:00").replace(year=2020)))
     assert "WARN freshness of salesforce.account " in run(warehouse, "source", "freshness")

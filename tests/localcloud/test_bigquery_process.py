@@ -122,7 +122,7 @@ def test_a_running_query_can_be_cancelled(local: Local) -> None:
 
 @pytest.mark.parametrize(("after", "received"), [(0, 0), (3, 3), (-1, -(-ROWS // 32_768))])
 @pytest.mark.parametrize("action", ["error", "close"])
-def test_a_stream_breaks_where_it_is_told_to_and_the_next_is_whole(
+def test_a_stream_breaks_where_it_is_ordered_to_and_the_next_is_whole(
     local: Local, action: str, after: int, received: int
 ) -> None:
     stream = open_stream(local)
@@ -202,7 +202,7 @@ def test_a_hanging_post_keeps_its_client_waiting_whatever_it_has_sent(local: Loc
         requests.post(f"{local.rest}/bigquery/v2/projects/{PROJECT}/queries", json=body, timeout=1)
 
 
-def test_a_session_can_be_refused_and_a_fault_strikes_as_often_as_told(local: Local) -> None:
+def test_a_session_can_be_refused_and_a_fault_strikes_as_often_as_ordered(local: Local) -> None:
     local.fault("CreateReadSession", "error", times=2)
     for _ in range(2):
         with pytest.raises(exceptions.ServiceUnavailable):

@@ -132,7 +132,7 @@ def test_what_we_cannot_open_is_kept_as_it_came(returns: Returns) -> None:
     assert (one["opened"], one["signature"]) == (None, "encrypted, but not to a key of ours")
 
 
-def test_an_error_file_is_matched_to_its_delivery_told_loudly_and_shown_by_status(returns: Returns) -> None:
+def test_an_error_file_is_matched_to_its_delivery_reported_loudly_and_shown_by_status(returns: Returns) -> None:
     hour = returns.operator.delivered()
     sent = returns.operator.file(hour).name
     returns.put(f"ERROR_{sent}.txt", b"line 3: bad IBAN")
@@ -158,7 +158,9 @@ def test_what_is_an_error_file_is_a_setting(returns: Returns) -> None:
     assert one["error"] is True
 
 
-def test_files_are_deleted_at_the_partner_only_when_told_to_and_only_once_archived(returns: Returns) -> None:
+def test_files_are_deleted_at_the_partner_only_as_set_and_only_once_archived(
+    returns: Returns,
+) -> None:
     returns.put("first.txt", b"one")
     returns.collect()
     returns.put("second.txt", b"two")

@@ -51,7 +51,7 @@ def _refused(operator: Operator, reason: str, code: str = "key-unusable") -> Non
     ],
     ids=["key expired", "subkey expired", "key revoked", "subkey revoked", "cannot encrypt"],
 )
-def test_a_partner_key_that_cannot_do_its_work_is_told_and_refused(
+def test_a_partner_key_that_cannot_do_its_work_is_reported_and_refused(
     operator: Operator, options: dict[str, Any], reason: str
 ) -> None:
     with operator.secret("pgp-partner-key", _pgp(**options).public):
@@ -62,7 +62,7 @@ def test_a_partner_key_that_cannot_do_its_work_is_told_and_refused(
 
 
 @pytest.mark.parametrize(("days", "threshold"), [(40, None), (30, 30), (14, 14), (7, 7), (1, 1), (0, 1)])
-def test_a_key_that_ends_soon_is_told_at_30_14_7_and_1_days(
+def test_a_key_that_ends_soon_is_reported_at_30_14_7_and_1_days(
     operator: Operator, days: int, threshold: int | None
 ) -> None:
     key = _pgp(encryption_expires_in=timedelta(days=days, hours=12))
@@ -77,7 +77,7 @@ def test_a_key_that_ends_soon_is_told_at_30_14_7_and_1_days(
     assert answer.get("threshold") == threshold
 
 
-def test_keys_in_the_wrong_secret_are_told_apart(operator: Operator) -> None:
+def test_keys_in_the_wrong_secret_are_distinguished(operator: Operator) -> None:
     deployment = operator.deployment
     for secret, value, key, reason in (
         ("pgp-signing-key", deployment.cloud.signing_key.public, "our signing key", "must hold a private key"),
@@ -109,7 +109,7 @@ def test_keys_in_the_wrong_secret_are_told_apart(operator: Operator) -> None:
             assert reason in trouble
 
 
-def test_a_disabled_secret_version_is_told_and_refused(operator: Operator) -> None:
+def test_a_disabled_secret_version_is_reported_and_refused(operator: Operator) -> None:
     with operator.secret("pgp-partner-key", operator.deployment.cloud.partner_key.public):
         latest = operator.deployment.cloud.secrets.get_secret_version(
             name=f"projects/{PROJECT}/secrets/pgp-partner-key/versions/latest"
@@ -174,7 +174,7 @@ def _server_shows(operator: Operator, key: keys.SshKey) -> Iterator[None]:
         restart(before)
 
 
-def test_a_host_key_that_is_not_pinned_is_told_and_nothing_is_sent(operator: Operator) -> None:
+def test_a_host_key_that_is_not_pinned_is_reported_and_nothing_is_sent(operator: Operator) -> None:
     hour = operator.delivered()
     before = {path: path.stat().st_mtime_ns for path in operator.deployment.received()}
     with _server_shows(operator, keys.ssh_key()):
@@ -198,7 +198,7 @@ def test_two_host_keys_may_be_pinned_while_the_partner_changes_from_one_to_the_o
             operator.delivered(3)
 
 
-def test_what_is_pinned_and_what_the_server_shows_are_told_by_fingerprint_and_line(operator: Operator) -> None:
+def test_what_is_pinned_and_what_the_server_shows_are_reported_by_fingerprint_and_line(operator: Operator) -> None:
     new = keys.ssh_key("ecdsa-sha2-nistp256")
     with _server_shows(operator, new):
         event, trouble = _trouble(operator, "SSH keys of the partner's server")

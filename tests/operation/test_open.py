@@ -23,7 +23,7 @@ def key(operator: Operator, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_at_the_partner_opens_to_what_was_archived_and_its_signature_is_told(
+def test_a_file_at_the_partner_opens_to_what_was_archived_and_its_signature_is_reported(
     operator: Operator, key: Path, tmp_path: Path
 ) -> None:
     hour = operator.delivered(6)

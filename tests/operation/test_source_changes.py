@@ -27,7 +27,7 @@ def test_values_altered_in_place_are_found_and_sent_as_a_new_revision(operator: 
     assert operator.becomes(hour, "certified")["revision"] == 2
 
 
-def test_rows_deleted_are_told_and_not_mended_because_sending_cannot_take_them_back(operator: Operator) -> None:
+def test_rows_deleted_are_reported_and_not_repaired_because_sending_cannot_take_them_back(operator: Operator) -> None:
     hour = operator.delivered(20)
     operator.sql("DELETE FROM {table} WHERE {hour} AND payment_id LIKE '%7'", hour)
     found = operator.certify(hour)
@@ -45,7 +45,7 @@ def test_rows_that_changed_again_later_belong_to_the_later_hour_and_are_no_fault
     assert found["change"] == {"added": 0, "altered": 0, "moved": 2, "deleted": 0}
 
 
-def test_late_rows_are_only_told_where_the_settings_say_so(operator: Operator) -> None:
+def test_late_rows_are_only_reported_where_the_settings_say_so(operator: Operator) -> None:
     hour = operator.delivered(5)
     operator.add(hour, 2, seed=8)
     found = operator.certify(hour, REVISE_LATE_ROWS="false")

@@ -104,7 +104,7 @@ def test_a_table_that_lacks_a_column_of_its_contract_fails(operator: Operator, t
         (("physicalType: TIMESTAMP", "physicalType: DATE"), "created_at is TIMESTAMP and not DATE"),
     ],
 )
-def test_a_contract_that_does_not_fit_its_table_is_told_before_the_first_delivery(
+def test_a_contract_that_does_not_fit_its_table_is_reported_before_the_first_delivery(
     operator: Operator, tmp_path: Path, wrong: tuple[str, str], said: str
 ) -> None:
     for path in operator.deployment.contracts_directory.glob("*.yaml"):

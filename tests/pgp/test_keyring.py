@@ -266,7 +266,7 @@ def delivered(
     budget = Budget.of(60)
     with ring(who, partner=partner, signing=signing, passphrase=passphrase) as keys, opening(keys, budget) as opener:
         sealed = encrypt(iter([b"a,b"]), keys, compression="none", budget=budget, extra=(opener.recipient,))
-        message = b"".join(without_recipient(opener.watching(sealed), opener.key_ids))
+        message = b"".join(without_recipient(opener.decrypting(sealed), opener.key_ids))
         assert opener.plaintext(keys.signing.signers if keys.signing else ()).size == 3
     return open_by_gpg(who, message)
 

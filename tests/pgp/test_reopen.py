@@ -45,7 +45,7 @@ def message(keys: Keyring, opener: Opener, content: bytes = CONTENT, compression
 
 def verdict(opener: Opener, chunks: Iterator[bytes] | list[bytes], expected: tuple[str, ...]) -> Opened:
     """What the opener makes of a stream that passes it as the pipeline's does."""
-    stream = without_recipient(opener.watching(chunks), opener.key_ids)
+    stream = without_recipient(opener.decrypting(chunks), opener.key_ids)
     with closing(stream):
         for _ in stream:
             pass
@@ -70,7 +70,7 @@ def test_how_the_stream_was_cut_does_not_matter(who: People, keys: Keyring, open
 def test_what_passes_on_is_for_the_partner_alone_and_opens_with_its_key(
     who: People, keys: Keyring, opener: Opener
 ) -> None:
-    stream = without_recipient(opener.watching([message(keys, opener)]), opener.key_ids)
+    stream = without_recipient(opener.decrypting([message(keys, opener)]), opener.key_ids)
     theirs = b"".join(stream)
     opener.plaintext(signers(keys))
     assert packets(who, theirs).count(":pubkey enc packet:") == 1
@@ -81,7 +81,7 @@ def test_what_passes_on_is_for_the_partner_alone_and_opens_with_its_key(
 
 def test_the_throw_away_key_opens_nothing_that_passed_on(who: People, keys: Keyring, opener: Opener) -> None:
     home = home_of(opener)
-    theirs = b"".join(without_recipient(opener.watching([message(keys, opener)]), opener.key_ids))
+    theirs = b"".join(without_recipient(opener.decrypting([message(keys, opener)]), opener.key_ids))
     assert gpg(home, "--decrypt", data=theirs).returncode != 0
 
 
@@ -172,7 +172,7 @@ def test_a_damaged_stream_is_caught(who: People, keys: Keyring, opener: Opener, 
 
 def test_a_message_to_the_partner_alone_is_one_that_we_cannot_open(who: People, keys: Keyring, opener: Opener) -> None:
     alone = encrypt(iter([CONTENT]), keys, compression="none", budget=Budget.of(60))
-    for _ in opener.watching(alone):
+    for _ in opener.decrypting(alone):
         pass
     with pytest.raises(OpenedDiffers, match="gpg does not open the sealed file as the partner would: not decrypted"):
         opener.plaintext(signers(keys))
@@ -232,7 +232,7 @@ def test_a_verdict_that_is_asked_for_too_early_is_no_good_one(keys: Keyring) -> 
 def test_an_opener_is_gone_with_its_home_however_far_it_was(keys: Keyring) -> None:
     with opening(keys, Budget.of(60)) as opener:
         home = home_of(opener)
-        stream = opener.watching([message(keys, opener), b"more"])
+        stream = opener.decrypting([message(keys, opener), b"more"])
         next(stream)
         stream.close()
         assert busy(home) == []
@@ -249,12 +249,12 @@ def test_an_error_of_the_stream_passes_the_opener_and_ends_it(keys: Keyring, ope
         raise Broken
 
     with pytest.raises(Broken):
-        list(opener.watching(source()))
+        list(opener.decrypting(source()))
     assert busy(home_of(opener)) == []
 
 
 def test_the_budget_ends_an_opener(keys: Keyring) -> None:
     with opening(keys, Budget(0, 1)) as opener:
         with pytest.raises(OutOfTime):
-            list(opener.watching([b"x"] * 100))
+            list(opener.decrypting([b"x"] * 100))
         assert busy(home_of(opener)) == []

@@ -178,7 +178,7 @@ def test_what_a_message_would_do_is_said_before_it_is_published(
     assert would(history, **{"resend": False, "revise": False, **flags}) == text
 
 
-def test_hours_in_a_row_with_one_trouble_are_told_once() -> None:
+def test_hours_in_a_row_with_one_trouble_are_reported_once() -> None:
     hours = [Window.hour(NOON + timedelta(hours=number)) for number in (0, 1, 2, 5)]
     found = grid([History(Slot("payments", hour), 0) for hour in hours], LATER + timedelta(hours=9))
     answer = [(str(one.window), one.state) for one in troubles(found)]

@@ -82,7 +82,7 @@ def _left_alone(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize("end", [_told, _left_alone])
-def test_the_service_ends_when_told_and_when_its_parent_goes(end: Callable[[subprocess.Popen[bytes]], None]) -> None:
+def test_the_service_ends_when_asked_and_when_its_parent_goes(end: Callable[[subprocess.Popen[bytes]], None]) -> None:
     command = [sys.executable, "-m", "localcloud.storage", "--exit-with-parent"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
