@@ -162,11 +162,12 @@ def _watch(events_since: EventsSince, ends: tuple[str, ...], count: int, *, show
     end = time.monotonic() + PATIENCE
     printed = 0
     while time.monotonic() < end:
+        ended = len(events_since.named(*ends)) >= count
         events = events_since.named(*shown, "run.failed", "message.rejected")
         for event in events[printed:]:
             console.print("  " + line(event))
         printed = len(events)
-        if len(events_since.named(*ends)) >= count:
+        if ended:
             return True
         time.sleep(0.05)
     console.print(f"[red]{ends[0]} did not come within {PATIENCE:.0f} s; the function's log says:[/]")
@@ -230,7 +231,7 @@ def _stay(deployment: LocalDeployment, function: Function, latest: Window) -> No
     console.print("\nEverything stays up until Ctrl-C. In another terminal, paste these two lines:\n")
     console.print(f"set -a; . ./{name}; set +a", soft_wrap=True)
     console.print(".venv/bin/python -m pipeline status --hours 8\n", soft_wrap=True)
-    console.print(f"Add an hour ({SPARE} are left), or send one again:\n", soft_wrap=True)
+    console.print(f"Add an hour ({SPARE} are left, missing until then), or send one again:\n", soft_wrap=True)
     if path == ENV:
         console.print(".venv/bin/python -m localcloud.hour", soft_wrap=True)
     console.print(f".venv/bin/python -m pipeline republish {hour} --resend\n", soft_wrap=True)

@@ -72,7 +72,7 @@ def _delivered(accounts: Sequence[Account]) -> list[Row]:
         "rows in these files": [f"{account.rows:,}" for account in accounts],
         "megabytes of CSV": [f"{account.csv_bytes / 1e6:,.1f}" for account in accounts],
         "megabytes encrypted": [f"{account.sealed_bytes / 1e6:,.1f}" for account in accounts],
-        "sent anew with other content": [f"{account.revisions:,}" for account in accounts],
+        "made anew with other content": [f"{account.revisions:,}" for account in accounts],
         "refused, as rows broke the contract": [f"{account.refusals:,}" for account in accounts],
     }
     return [(name, *values) for name, values in figures.items()]

@@ -133,12 +133,9 @@ def test_the_page_says_all_of_it_in_sentences() -> None:
     assert "the punctuality promised for payments was not kept." in text
     assert "99 % of files at the partner within 30 minutes" in text
     assert "no: 98.74 % in this period 710 719" in text
-    assert "payments , 2026-11-13 01:00 and the 7 hours after it" in text.replace("payments,", "payments ,")
-    assert (
-        "At the partner 3 h 4 min after the hour's end; promised were 30 minutes." in text
-        or "At the partner 3 h" in text
-    )
-    assert "Part 1 breaks the contract. currency: 15 rows break pattern." in text
+    assert "payments, 2026-11-13 01:00 and the 7 hours after it" in text
+    assert "At the partner 3 h 2 min after the hour&#39;s end; promised were 30 minutes." in text
+    assert "Part 1 breaks the contract. currency: 15 rows break" in text
     assert "partner-unavailable 9" in text
     assert "720 signed pages" in text
     assert "nothing is missing, added or altered" in text
