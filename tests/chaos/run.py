@@ -28,7 +28,7 @@ from tests.faults.traces import leftovers, threads, until
 BUDGET: Final = 20
 PART_ROWS: Final = 100
 SIZES: Final = (0, 1, 7, 30, 60, 260)
-PATIENCE: Final = 300.0
+PATIENCE: Final = 900.0
 """Seconds that a phase may take at most; a message that never ends is a defect too."""
 
 LATE: Final = 1800.0
