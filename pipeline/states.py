@@ -40,7 +40,8 @@ class State:
     """One state: how bad it is, how it is shown, what it means and what to do, each in a sentence.
 
     `sign` stands beside the colour, so that no meaning rests on colour alone. `event` is what certify logs; `alert`
-    says that Terraform has an alert policy on it. `command` is what to type next, once the action was thought of.
+    says that Terraform has an alert policy on it. `command` is what to type next, once the action was thought of;
+    `told_by` is another event that rings for it.
     """
 
     severity: Severity
@@ -51,6 +52,13 @@ class State:
     event: str | None = None
     alert: bool = False
     command: str = "certify {window} --dataset {dataset}"
+    told_by: str | None = None
+
+    @property
+    def section(self) -> str | None:
+        """The section of RUNBOOK.md about it; None where no alert is."""
+        event = self.event if self.alert else self.told_by
+        return event.replace(".", "-") if event else None
 
     @property
     def needs_attention(self) -> bool:
@@ -162,6 +170,7 @@ STATES: Final[Mapping[StateName, State]] = {
         action="Fix the rows at the source, then publish the window again.",
         command="republish {window} --dataset {dataset}",
         event="window.refused",
+        told_by="rows.refused",
     ),
     "unsettled": State(
         severity="WARNING",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from localcloud.processes import repository
 from pipeline.log import EVENTS
 from pipeline.states import STATES, Progress, StateName, Verdict
 
@@ -41,3 +42,10 @@ def test_meaning_and_action_are_sentences() -> None:
     for state in STATES.values():
         assert state.meaning.endswith(".")
         assert state.action.endswith(".")
+
+
+def test_every_state_that_needs_attention_has_a_section_of_the_runbook_but_what_only_the_partner_knows() -> None:
+    runbook = (repository() / "RUNBOOK.md").read_text(encoding="utf-8")
+    sections = {name: state.section for name, state in STATES.items() if state.needs_attention}
+    assert [name for name, section in sections.items() if section is None] == ["unconfirmed"]
+    assert [section for section in sections.values() if section and f"\n## {section}\n" not in runbook] == []

@@ -115,7 +115,7 @@ class _Attention:
                 look_command(trouble.dataset, trouble.window),
                 next_command(trouble.state, trouble.dataset, trouble.window),
             ),
-            section=state.event.replace(".", "-") if state.event and state.alert else None,
+            section=state.section,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from localcloud.processes import repository
 from pipeline.contracts.promise import Promise
 from pipeline.keys import KeyState
 from pipeline.states import STATES, StateName
@@ -142,22 +144,75 @@ def test_a_page_without_keys_says_why() -> None:
     assert "The keys could not be looked at: The server is down." in text
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of `#rrggbb` (WCAG 2.1, "relative luminance")."""
+DEUTERANOPIA: Final = ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881))
+PROTANOPIA: Final = ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998))
+FULL_SIGHT: Final = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+"""What is left of linear red, green and blue (Machado, Oliveira and Fernandes 2009, table 1, severity 1.0)."""
+
+
+def seen(colour: str, sight: tuple[tuple[float, ...], ...]) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.1) as somebody with this sight has it."""
     channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    left = [min(max(sum(w * value for w, value in zip(row, linear, strict=True)), 0), 1) for row in sight]
+    return 0.2126 * left[0] + 0.7152 * left[1] + 0.0722 * left[2]
 
 
+@pytest.mark.parametrize("sight", [FULL_SIGHT, DEUTERANOPIA, PROTANOPIA], ids=["full", "deuteranopia", "protanopia"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_settled_under_way_and_wrong_differ_in_lightness_so_that_a_colour_blind_person_tells_them_apart(
-    scheme: str,
+def test_settled_under_way_and_wrong_differ_in_lightness_whatever_colours_somebody_sees(
+    scheme: str, sight: tuple[tuple[float, ...], ...]
 ) -> None:
     style = re.findall(r":root\{(.*?)\}", written(), re.S)[["light", "dark"].index(scheme)]
     colours = dict(re.findall(r"--(green|blue|red):(#[0-9a-f]{6})", style))
-    shades = sorted(luminance(colour) for colour in colours.values())
+    shades = sorted(seen(colour, sight) for colour in colours.values())
+    assert len(shades) == 3
     contrasts = [(lighter + 0.05) / (darker + 0.05) for darker, lighter in pairwise(shades)]
     assert min(contrasts) > 1.9, dict(zip(colours, shades, strict=True))
+
+
+def test_what_is_not_begun_is_hollow_and_each_state_has_a_sign_of_its_own() -> None:
+    assert re.search(r"\.grey\{box-shadow:inset[^}]*\}", written())
+    assert "background:var(--grey)" not in written()
+    assert len({state.sign for state in STATES.values()}) == len(STATES)
+
+
+def test_somebody_who_sees_no_green_sees_the_page_too(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """Kept as pictures for people; the lightness is tested above, and every cell says its state in words."""
+    path = tmp_path / "page.html"
+    path.write_text(written(), encoding="utf-8")
+    shown(browser, path, 1400, "light")
+    browser.execute_cdp_cmd("Emulation.setEmulatedVisionDeficiency", {"type": "deuteranopia"})
+    kept(browser, "page-deuteranopia.png")
+    browser.execute_cdp_cmd("Emulation.setEmulatedVisionDeficiency", {"type": "none"})
+    cells = browser.find_elements(By.CSS_SELECTOR, "td[data-state]")
+    assert len(cells) == 2 * 48
+    for one in cells:
+        words = one.find_element(By.CSS_SELECTOR, ".hidden").get_attribute("textContent")
+        assert f": {one.get_attribute('data-state')}" in str(words)
+
+
+def test_on_paper_every_hour_is_there_in_its_colour_and_nothing_is_wider_than_the_page(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(written(), encoding="utf-8")
+    shown(browser, path, 688, "dark")  # A4 less its margins: 182 mm at 96 pixels an inch
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 688
+        cells = browser.find_elements(By.CSS_SELECTOR, "td[data-state]")
+        assert len(cells) == 2 * 48
+        assert all(0 < one.rect["x"] + one.rect["width"] <= 688 and one.rect["height"] > 0 for one in cells)
+        assert all(one.find_element(By.CSS_SELECTOR, ".figures").is_displayed() for one in cells[:4])
+        assert {one.value_of_css_property("print-color-adjust") for one in cells[:4]} == {"exact"}
+        printed = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    pdf = repository() / "build" / "page.pdf"
+    pdf.parent.mkdir(exist_ok=True)
+    pdf.write_bytes(base64.b64decode(printed["data"]))
+    assert pdf.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIGHTS)
