@@ -10,7 +10,7 @@ from functools import singledispatch
 from pipeline.contracts.dataset import Dataset
 from pipeline.records.folder import Entry
 from pipeline.records.schema import Certificate, Delivered, Plan, Record, Refused, Returned, Sealed, Sending
-from pipeline.records.sentences import refusal
+from pipeline.records.sentences import refusal, rows
 from pipeline.states import STATES
 from pipeline.window import Slot
 
@@ -141,8 +141,9 @@ def _returned(record: Returned) -> Moment:
     else:
         kind = "acknowledged" if answers and record.problem is None else "returned file"
     size = f"{record.size:,} bytes, signature {record.signature}"
-    lines = [f"{reason.rows:,} rows: {reason.reason}" for reason in record.reasons or ()]
+    lines = [f"{rows(reason.rows)}: {reason.reason}" for reason in record.reasons or ()]
     lines += [record.problem] if record.problem else []
+    lines += [f"archived as {kept.name}" for kept in (record.archived, record.opened) if kept is not None]
     return Moment(
         record.created, record.revision, kind, f"{record.file_name}, {size}.", tuple(lines), is_bad=record.error
     )

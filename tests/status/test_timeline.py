@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.clients.counts import PartCount
 from pipeline.clients.storage import StoredObject
+from pipeline.contracts.returned import Reason
 from pipeline.records.folder import Entry
 from pipeline.records.schema import (
     Certificate,
@@ -108,7 +109,18 @@ def test_what_the_partner_returned_is_part_of_it() -> None:
         dataset="payments", start=NOON, revision=1, **after(90),
     )  # fmt: skip
     (moment,) = timeline(SLOT, [], [record])
-    assert (moment.what, moment.is_bad) == ("error file", True)
+    assert (moment.what, moment.is_bad, moment.lines) == ("error file", True, (f"archived as {STORED.name}",))
+
+
+def test_an_answer_to_a_delivery_says_what_it_does_and_counts_rejected_rows() -> None:
+    answered = {
+        "file_name": "f", "size": 5, "modified": 1, "archived": STORED, "opened": None, "signature": "none",
+        "dataset": "payments", "start": NOON, "revision": 1, "part": 1, "answers": True, **after(90),
+    }  # fmt: skip
+    reasons = (Reason("BAD_IBAN", 1200, ()), Reason("other", 1, ()))
+    found = timeline(SLOT, [], [Returned(error=True, reasons=reasons, **answered), Returned(error=False, **answered)])
+    assert [moment.what for moment in found] == ["rejected by partner", "acknowledged"]
+    assert found[0].lines[:2] == ("1,200 rows: BAD_IBAN", "1 row: other")
 
 
 @pytest.mark.parametrize(
