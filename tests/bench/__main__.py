@@ -2,7 +2,7 @@
 
 Services are as far away as in the cloud, see localcloud/distance.py, but for `limits`, which is about this machine.
 Prints a table; writes results.json and results.svg. With no name all benchmarks run: chain, limits, growth, small,
-backfill, certify, returns, compression.
+trace, backfill, certify, returns, compression.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.bench import measurements, report
 from tests.bench.figures import Figure
 from tests.bench.harness import Options
 
-BENCHMARKS: Final = ("chain", "limits", "growth", "small", "backfill", "certify", "returns", "compression")
+BENCHMARKS: Final = ("chain", "limits", "growth", "small", "trace", "backfill", "certify", "returns", "compression")
 SIZES: Final = (100,)
 LARGE: Final = 1000
 
@@ -71,6 +71,7 @@ def _arguments() -> tuple[Options, list[str], Path]:
         record=given.record,
         python=given.python,
         directory=Path(tempfile.mkdtemp(prefix="pspp-bench-")),
+        output=given.output,
         distance=NONE if given.loopback else CLOUD,
     )
     return options, given.names or list(BENCHMARKS), given.output

@@ -36,6 +36,7 @@ class Options:
     full: bool
     python: str
     directory: Path
+    output: Path
     distance: Distance = CLOUD
     record: bool = False
 
