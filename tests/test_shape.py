@@ -15,7 +15,7 @@ from pipeline import CHAIN, log
 ROOT = repository()
 CLIENTS = {
     "google.cloud.bigquery": "pipeline.clients.bigquery",
-    "google.cloud.bigquery_storage_v1": "pipeline.clients.bigquery",
+    "google.cloud.bigquery_storage_v1": "pipeline.clients.reads",
     "google.cloud.storage": "pipeline.clients.storage",
     "google.cloud.secretmanager": "pipeline.clients.secretmanager",
     "google.cloud.secretmanager_v1": "pipeline.clients.secretmanager",

@@ -15,7 +15,7 @@ from sqlglot import exp
 from . import dialect, information_schema
 from .catalog import DatasetRef, Snapshot, TableRef
 from .changes import Change
-from .errors import invalid_query, not_served
+from .errors import BigQueryError, invalid_query, not_served
 from .googlesql.gate import Gate
 from .results import Rows, register
 from .warehouse import Warehouse
@@ -60,15 +60,16 @@ class Scope:
         """The tree with values for parameters and clocks, and snapshots for tables; for `dialect.duckdb`."""
         holder = exp.Paren(this=tree)
         self.values(holder)
-        simple = len(list(holder.find_all(exp.Query))) == 1
+        simple = [select for select in holder.find_all(exp.Select) if len(list(select.find_all(exp.Query))) == 1]
+        named = [self._tables(select) for select in simple]
         ctes = {cte.alias.lower() for cte in holder.find_all(exp.CTE)}
         for table in list(holder.find_all(exp.Table)):
             if table.args.get("db") is None and table.name.lower() in ctes:
                 continue
             if isinstance(table.this, exp.Identifier):
                 table.replace(self._source(table))
-        if simple:
-            self._note_types(holder)
+        for select, tables in zip(simple, named, strict=True):
+            self._note_types(select, tables)
         bound: exp.Expr = holder.this
         bound.pop()
         return bound
@@ -114,11 +115,20 @@ class Scope:
             raise invalid_query("Query parameter not found for a positional placeholder")
         return self.positional.pop(0).copy()
 
-    def _note_types(self, tree: exp.Expr) -> None:
+    def _tables(self, select: exp.Select) -> set[TableRef]:
+        """The tables of a query that holds no other; none where it names something else too."""
+        try:
+            return {self.reference(table) for table in select.find_all(exp.Table)}
+        except BigQueryError:
+            return set()
+
+    def _note_types(self, tree: exp.Select, tables: set[TableRef]) -> None:
         """Tell the translation the types of the columns, where no subquery can have given a name another meaning."""
+        if not tables <= self.snapshots.keys():
+            return
         kinds: dict[str, set[str | None]] = {}
-        for snapshot in self.snapshots.values():
-            for column in snapshot.fields:
+        for ref in tables:
+            for column in self.snapshots[ref].fields:
                 kinds.setdefault(column.name.lower(), set()).add(column.type if column.mode != "REPEATED" else None)
         for node in tree.find_all(exp.Column):
             if len(kinds.get(node.name.lower(), ())) == 1:

@@ -160,7 +160,8 @@ class StorageRead(grpc.GenericRpcHandler):  # type: ignore[misc]
             if context.add_callback(gone.set):
                 while not gone.wait(0.2) and not self._service.faults.stopping.is_set():
                     pass
-        context.abort(grpc.StatusCode.UNAVAILABLE, f"fault: {fault.action}")
+        code = grpc.StatusCode.INVALID_ARGUMENT if fault.action == "refuse" else grpc.StatusCode.UNAVAILABLE
+        context.abort(code, f"fault: {fault.action}")
 
 
 def serve(service: Service, port: int, latency: float) -> tuple[grpc.Server, int]:

@@ -1,4 +1,4 @@
-"""The warehouse: the only importer of BigQuery and of its Storage Read API.
+"""The warehouse: the only importer of BigQuery; rows come over its Storage Read API, see `reads`.
 
 Everything is asked at one snapshot. Rows arrive as Arrow batches over one gRPC stream, with a deadline from the
 invocation's budget, so that a stalled stream ends by itself and nothing is left open.
@@ -6,7 +6,6 @@ invocation's budget, so that a stalled stream ends by itself and nothing is left
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -22,17 +21,14 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery import DEFAULT_RETRY
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
-from google.cloud.bigquery_storage_v1 import BigQueryReadClient
-from google.cloud.bigquery_storage_v1 import types as storage_read
-from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from requests import exceptions as http
 from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
-from pipeline.clients import queries, refusals
+from pipeline.clients import queries, reads, refusals
 from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, Waiting, plain
-from pipeline.clients.deadline import asking, bounded_session, unanswered
-from pipeline.clients.retries import WHILE_UNAVAILABLE, noted
+from pipeline.clients.deadline import bounded_session, unanswered
+from pipeline.clients.retries import noted
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
@@ -41,6 +37,10 @@ from pipeline.window import Window
 SERVICE: Final = "BigQuery"
 CALL_SECONDS: Final = 120.0
 """Longest that one REST call may take; a query may take several."""
+
+SMALL_BYTES: Final = 64 * 1024 * 1024
+"""Estimated bytes of a file whose rows are read from the table itself, about a second's work of one stream. More rows
+are selected by a job, which filters the whole table with many machines at a time."""
 
 Parameters = Sequence[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]
 
@@ -61,13 +61,9 @@ class Connections:
         return bigquery.Client(self._project, credentials=credentials, client_options=self._options, _http=session)
 
     @cached_property
-    def reader(self) -> BigQueryReadClient:
+    def reader(self) -> reads.Client:
         """The Storage Read client; each call is given its own time."""
-        if not self._grpc:
-            return BigQueryReadClient()
-        unlimited = [("grpc.max_receive_message_length", -1)]
-        channel = grpc.insecure_channel(self._grpc, options=unlimited)
-        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+        return reads.client(self._grpc)
 
     @cached_property
     def _process(self) -> bigquery.Client:
@@ -95,8 +91,7 @@ class Source:
 
     def readiness(self, dataset: Dataset) -> Readiness:
         """How far the dataset is complete now. Raises SourceUnavailable, OutOfTime."""
-        parameters = [bigquery.ScalarQueryParameter("dataset", "STRING", dataset.name)] if dataset.watermark else []
-        (row,) = self._query(queries.readiness(dataset, self.warehouse), parameters, dataset, "readiness")
+        (row,) = self._query(queries.readiness(dataset, self.warehouse), _named(dataset), dataset, "readiness")
         return Readiness(row["complete_until"], row["snapshot"])
 
     def waiting(self) -> dict[str, Waiting]:
@@ -107,6 +102,15 @@ class Source:
             except api.NotFound:
                 return {}
         return {row["dataset"]: Waiting(row["row_count"], row["waiting_since"]) for row in rows}
+
+    def look(self, dataset: Dataset, window: Window) -> tuple[Readiness, PartCount]:
+        """How far the dataset is complete, and what the window holds now, in one query.
+
+        Raises SourceUnavailable, OutOfTime.
+        """
+        parameters = [*_bounds(window), *_named(dataset)]
+        (row,) = self._query(queries.look(dataset, self.warehouse), parameters, dataset, "look")
+        return Readiness(row["complete_until"], row["snapshot"]), PartCount.of(dict(row.items()), dataset.totals)
 
     def count(self, dataset: Dataset, window: Window, snapshot: datetime, *, parts: int = 1) -> list[PartCount]:
         """What the window holds at the snapshot, by part; parts without rows are left out.
@@ -147,19 +151,34 @@ class Source:
         return RowChanges(row["added"], row["altered"], row["gone"], sum(one["row_count"] for one in found))
 
     def batches(
-        self, dataset: Dataset, window: Window, snapshot: datetime, *, part: int = 1, parts: int = 1
+        self,
+        dataset: Dataset,
+        window: Window,
+        snapshot: datetime,
+        *,
+        part: int = 1,
+        parts: int = 1,
+        rows_bytes: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The rows of one part as Arrow batches, columns under the file's names, one batch in memory at a time.
 
-        Raises SourceUnavailable, OutOfTime.
+        Where it is known that the rows take few bytes, they are read from the table itself: a job that first selects
+        them takes longer than reading them, and is billed. Raises SourceUnavailable, OutOfTime.
         """
+        if parts == 1 and rows_bytes is not None and rows_bytes <= SMALL_BYTES:
+            try:
+                yield from self._read_table(dataset, window, snapshot)
+                return
+            except reads.FilterRefused:  # before the first row
+                pass
         sql = queries.extract(dataset, self.warehouse, snapshot, part, parts)
-        return self._read(sql, _bounds(window), dataset, "extract")
+        yield from self._read(sql, _bounds(window), dataset, "extract")
 
     def table_is_readable(self, dataset: Dataset) -> None:
         """Proves that the table and its watermark can be read, all columns of them. Raises SourceUnavailable."""
         snapshot = self.readiness(dataset).snapshot
         hour = Window.last_full_hour_before(snapshot)
+        self.look(dataset, hour)
         for _ in self.batches(dataset, hour, snapshot, part=1, parts=1_000_000):
             return
 
@@ -231,37 +250,16 @@ class Source:
     def _read(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> Iterator[pa.RecordBatch]:
         with self._mapped(dataset, purpose):
             job = self._finished(sql, parameters, dataset, purpose)
-            session = self._connections.reader.create_read_session(
-                parent=f"projects/{self._project}",
-                read_session=storage_read.ReadSession(
-                    table=job.destination.path.lstrip("/"),
-                    data_format=storage_read.DataFormat.ARROW,
-                    read_options=storage_read.ReadSession.TableReadOptions(
-                        arrow_serialization_options=storage_read.ArrowSerializationOptions(
-                            buffer_compression=storage_read.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
-                        )
-                    ),
-                ),
-                max_stream_count=1,
-                **asking(SERVICE, self._budget, CALL_SECONDS),
-            )
-            schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
-            for stream in session.streams:
-                reader = self._connections.reader.read_rows(
-                    stream.name, timeout=self._budget.left(), retry=self._retry(WHILE_UNAVAILABLE)
-                )
-                over = threading.Timer(self._budget.left(), reader.cancel)
-                over.daemon = True
-                over.start()
-                try:
-                    for message in reader:
-                        self._budget.left()
-                        batch = message.arrow_record_batch.serialized_record_batch
-                        yield pa.ipc.read_record_batch(pa.py_buffer(batch), schema)
-                finally:
-                    over.cancel()
-                    reader.cancel()
-            self._budget.left()
+            yield from reads.batches(self._connections.reader, reads.whole(job.destination.path), self._budget)
+
+    def _read_table(self, dataset: Dataset, window: Window, snapshot: datetime) -> Iterator[pa.RecordBatch]:
+        """The rows of the window from the table itself. Raises Refused where the service does not take the filter."""
+        wanted = reads.of_table(dataset, self.warehouse, window, snapshot)
+        names = [column.name for column in dataset.columns]
+        with self._mapped(dataset, "extract"):
+            for batch in reads.batches(self._connections.reader, wanted, self._budget):
+                picked = batch.select([column.source for column in dataset.columns])
+                yield picked.rename_columns(names)
 
     def _retry(self, retry: Retry) -> Retry:
         """The client's own retry, for as long as the service is waited for."""
@@ -288,6 +286,10 @@ class Source:
     def _cancel(self, job: bigquery.QueryJob) -> None:
         with suppress(api.GoogleAPICallError, http.RequestException, OSError):  # the job's own timeout ends it
             job.cancel(retry=None, timeout=5)
+
+
+def _named(dataset: Dataset) -> Parameters:
+    return [bigquery.ScalarQueryParameter("dataset", "STRING", dataset.name)] if dataset.watermark else []
 
 
 def _bounds(window: Window) -> Parameters:

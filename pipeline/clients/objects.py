@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -43,6 +43,9 @@ class Target(Protocol):
 
     name: str
 
+    def put(self, name: str, content: bytes) -> StoredObject | None:
+        """Upload a small object that must not exist, in one request; None where the answer says nothing of it."""
+
     def begin(self, name: str) -> ResumableUpload:
         """An upload to an object that must not exist. Raises the client's errors."""
 
@@ -54,61 +57,97 @@ class Target(Protocol):
 
 
 class Copy:
-    """An object being written from a stream that goes on to somebody else; `stored` is set when it is complete."""
+    """An object being written from a stream that goes on to somebody else.
+
+    `passing` gives the stream; `finished` waits for the object; whoever has begun with the first calls the second, or
+    `abandon`.
+    """
 
     def __init__(self, bucket: Target, name: str) -> None:
         self._bucket = bucket
         self.name = name
-        self.stored: StoredObject | None = None
+        self._checksum, self._digest, self._size = google_crc32c.Checksum(), hashlib.sha256(), 0
+        self._feed: background.Feed[list[bytes]] | None = None
+        self._answer: StoredObject | None = None
         self._refusal = ""
 
     def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks; a background thread uploads them, a block at a time.
+        """The same chunks; a background thread uploads them, a block at a time, and goes on when they have ended.
 
         The object exists only once the stream has ended well. Closing this iterator early, or an error of `chunks`,
         aborts the upload. Raises ArchiveUnavailable, OutOfTime.
         """
-        checksum, digest = google_crc32c.Checksum(), hashlib.sha256()
-        size, given, held = 0, 0, []
-        with background.feed(self._upload) as give:
+        self._feed = feed = background.Feed(self._upload)
+        given, held = 0, []
+        try:
             for chunk in chunks:
-                checksum.update(chunk)
-                digest.update(chunk)
-                size += len(chunk)
+                self._checksum.update(chunk)
+                self._digest.update(chunk)
+                self._size += len(chunk)
                 held.append(chunk)
-                if size - given >= CHUNK:
-                    give(held)
-                    given, held = size, []
+                if self._size - given >= CHUNK:
+                    feed.give(held)
+                    given, held = self._size, []
                 yield chunk
-            give(held)
-        crc32c = base64.b64encode(checksum.digest()).decode()
-        described = self._bucket.stat(self.name)
-        if described is None or (described.size, described.crc32c) != (size, crc32c):
+            feed.give(held)
+        except BaseException:
+            feed.break_off()
+            self.abandon()
+            raise
+        feed.end()
+
+    def abandon(self) -> None:
+        """Return once nothing is being uploaded any more; whether the object came to be does not matter."""
+        if self._feed is not None:
+            with suppress(BaseException):
+                self._feed.wait()
+
+    def finished(self) -> StoredObject:
+        """The object, whole, as the server describes it. Raises ArchiveUnavailable, OutOfTime."""
+        assert self._feed is not None
+        self._feed.wait()
+        crc32c = base64.b64encode(self._checksum.digest()).decode()
+        described = self._answer or self._bucket.stat(self.name)
+        if described is None or (described.size, described.crc32c) != (self._size, crc32c):
             described = self._bucket.stat(self.name)  # a single bad answer proves nothing
-        if described is None or (described.size, described.crc32c) != (size, crc32c):
+        if described is None or (described.size, described.crc32c) != (self._size, crc32c):
             raise ArchiveUnavailable(
-                f"{self._bucket.name}/{self.name} should hold {size} bytes with crc32c {crc32c}; the server "
+                f"{self._bucket.name}/{self.name} should hold {self._size} bytes with crc32c {crc32c}; the server "
                 f"describes {described or 'no such object'}{self._refusal}. Another attempt writes another object."
             )
-        self.stored = replace(described, sha256=digest.hexdigest())
+        return replace(described, sha256=self._digest.hexdigest())
 
     def _upload(self, blocks: Iterator[list[bytes]]) -> None:
         """Upload the blocks as they come: a request may take its time while the next block is made.
 
-        Where the name is taken, or may not be written to any more, what stands there decides: it may be ours, and only
-        the answer was lost.
+        Only the last block is smaller than a chunk, so one that is small and the first is everything. Where the name is
+        taken, or may not be written to any more, what stands there decides: it may be ours, and only the answer was
+        lost.
         """
         upload: ResumableUpload | None = None
         for block in blocks:
             with self._bucket.mapped(self.name):
+                if upload is None and sum(map(len, block)) < CHUNK:
+                    self._put(b"".join(block))
+                    continue
                 upload = upload or self._begun()
                 if upload is not None:
                     upload.add(block)
         with self._bucket.mapped(self.name):
             try:
                 if upload is not None:
-                    upload.finish()
+                    self._answer = described(upload.finish(), self.name)
             except TAKEN as error:
+                self._refusal = f" (it answered {error.code})"
+
+    def _put(self, content: bytes) -> None:
+        """Upload all there is in one request, unless the name was found to be taken."""
+        if not self._refusal:
+            try:
+                self._answer = self._bucket.put(self.name, content)
+            except TAKEN as error:
+                if self._bucket.stat(self.name) is None:
+                    raise
                 self._refusal = f" (it answered {error.code})"
 
     def _begun(self) -> ResumableUpload | None:
@@ -120,4 +159,13 @@ class Copy:
                 if self._bucket.stat(self.name) is None:
                     raise
                 self._refusal = f" (it answered {error.code})"
+        return None
+
+
+def described(resource: Mapping[str, object], name: str) -> StoredObject | None:
+    """An object as the answer to its upload describes it; None where the answer does not."""
+    try:
+        generation, size = int(str(resource["generation"])), int(str(resource["size"]))
+        return StoredObject(name, generation, size, str(resource["crc32c"]))
+    except (KeyError, ValueError):
         return None

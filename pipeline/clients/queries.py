@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from pipeline.contracts.dataset import Column, Dataset, Total, Type
+from pipeline.window import Window
 
 USUAL_BYTES: Final[Mapping[Type, int]] = {
     "INT64": 8,
@@ -51,6 +52,23 @@ def waiting(warehouse: str) -> str:
     return f"SELECT dataset, row_count, waiting_since FROM `{warehouse}.{QUARANTINE}`"
 
 
+def look(dataset: Dataset, warehouse: str) -> str:
+    """How far the dataset is complete, the warehouse's own time, and the window's totals at that very time: one row.
+
+    CURRENT_TIMESTAMP() is one instant throughout a statement
+    (https://cloud.google.com/bigquery/docs/reference/standard-sql/timestamp_functions#current_timestamp). The watermark
+    is read at it too: a later one could be of rows that the totals do not hold.
+    """
+    complete = "SELECT CURRENT_TIMESTAMP() AS complete_until, CURRENT_TIMESTAMP() AS snapshot"
+    if dataset.watermark is not None:
+        complete = (
+            "SELECT MAX(complete_until) AS complete_until, CURRENT_TIMESTAMP() AS snapshot "
+            f"FROM `{warehouse}.{dataset.watermark}` {_as_of(None)} WHERE dataset = @dataset"
+        )
+    counted = f"SELECT 1 AS part, {_figures(dataset)} FROM {_rows(dataset, warehouse, None)}"
+    return f"SELECT * FROM ({complete}) AS ready CROSS JOIN ({counted}) AS counted"
+
+
 def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> str:
     """Rows, distinct keys, estimated bytes, fingerprint and control totals, a row for each part that has rows.
 
@@ -58,12 +76,17 @@ def totals(dataset: Dataset, warehouse: str, snapshot: datetime, parts: int) -> 
     a change of any value, and duplicates do not cancel out. 64 bits a row are summed exactly by NUMERIC, up to 10^10
     rows.
     """
+    return (
+        f"SELECT {_bucket(dataset, parts)} AS part, {_figures(dataset)} "
+        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY 1 ORDER BY 1"
+    )
+
+
+def _figures(dataset: Dataset) -> str:
     sums = "".join(f", {_total(total, dataset)} AS total_{number}" for number, total in enumerate(dataset.totals))
     return (
-        f"SELECT {_bucket(dataset, parts)} AS part, "
         f"COUNT(*) AS row_count, COUNT(DISTINCT {_key(dataset)}) AS key_count, SUM({_bytes(dataset)}) AS byte_count, "
-        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint{sums} "
-        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY 1 ORDER BY 1"
+        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint{sums}"
     )
 
 
@@ -80,6 +103,11 @@ def extract(dataset: Dataset, warehouse: str, snapshot: datetime, part: int, par
     columns = ", ".join(f"{_quoted(column.source)} AS {_quoted(column.name)}" for column in dataset.columns)
     condition = f" AND {_bucket(dataset, parts)} = {part}" if parts > 1 else ""
     return f"SELECT {columns} FROM {_rows(dataset, warehouse, snapshot)}{condition}"
+
+
+def restriction(dataset: Dataset, window: Window) -> str:
+    """The condition of `extract` for a read of the table itself, which takes no parameters."""
+    return _condition(dataset, _timestamp(window.start), _timestamp(window.end))
 
 
 def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
@@ -144,19 +172,27 @@ def _change(dataset: Dataset) -> str:
     return _quoted(dataset.column(dataset.change).source)
 
 
-def _at(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
-    instant = snapshot.strftime("%Y-%m-%d %H:%M:%S.%f+00:00")
-    return f"`{warehouse}.{dataset.table}` FOR SYSTEM_TIME AS OF TIMESTAMP '{instant}'"
+def _at(dataset: Dataset, warehouse: str, snapshot: datetime | None) -> str:
+    return f"`{warehouse}.{dataset.table}` {_as_of(snapshot)}"
 
 
-def _rows(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+def _as_of(snapshot: datetime | None) -> str:
+    """At a snapshot; None: when the statement begins."""
+    return f"FOR SYSTEM_TIME AS OF {_timestamp(snapshot) if snapshot else 'CURRENT_TIMESTAMP()'}"
+
+
+def _timestamp(instant: datetime) -> str:
+    return f"TIMESTAMP '{instant:%Y-%m-%d %H:%M:%S.%f+00:00}'"
+
+
+def _rows(dataset: Dataset, warehouse: str, snapshot: datetime | None) -> str:
     return f"{_at(dataset, warehouse, snapshot)} WHERE {_condition(dataset)}"
 
 
-def _condition(dataset: Dataset) -> str:
+def _condition(dataset: Dataset, start: str = "@start", end: str = "@end") -> str:
     change = _change(dataset)
     subset = f" AND ({dataset.filter})" if dataset.filter else ""
-    return f"{change} >= @start AND {change} < @end{subset}"
+    return f"{change} >= {start} AND {change} < {end}{subset}"
 
 
 def _row(dataset: Dataset) -> str:

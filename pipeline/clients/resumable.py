@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from google.api_core import exceptions as api
@@ -93,6 +94,7 @@ class ResumableUpload:
         self._kept = 0
         self._waiting = _Waiting()
         self._done = False
+        self._described: dict[str, object] = {}
 
     def add(self, parts: Iterable[bytes]) -> None:
         """Upload as many whole chunks as there are now; the rest waits for more."""
@@ -100,10 +102,11 @@ class ResumableUpload:
         while self._waiting.size >= CHUNK:
             self._send(CHUNK, None)
 
-    def finish(self) -> None:
-        """Upload what is left, as the end of the object."""
+    def finish(self) -> Mapping[str, object]:
+        """Upload what is left, as the end of the object; the object as the answer describes it, if it does."""
         while not self._done:
             self._send(self._waiting.size, self._kept + self._waiting.size)
+        return self._described
 
     def _send(self, count: int, total: int | None) -> None:
         """Send so many of the waiting bytes once, and as often as there is no answer; what was kept waits no more."""
@@ -136,6 +139,8 @@ class ResumableUpload:
             raise api.ServiceUnavailable("the upload was said to be complete before its end")
         else:
             self._done = True
+            with suppress(ValueError):  # an answer without the object; the store is asked for it then
+                self._described = dict(answer.json())
 
     def _keep(self, answer: Response) -> None:
         """Forget the bytes that the answer says are kept. Raises ServiceUnavailable where it is no answer to us."""

@@ -7,6 +7,7 @@ reads what the winner wrote. A stream that breaks off leaves no object: the resu
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -26,7 +27,7 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
 from pipeline.clients.deadline import bounded_session, unanswered
-from pipeline.clients.objects import TAKEN, Copy
+from pipeline.clients.objects import TAKEN, Copy, described
 from pipeline.clients.objects import StoredObject as StoredObject
 from pipeline.clients.resumable import CHUNK, ResumableUpload
 from pipeline.clients.retries import noted
@@ -37,6 +38,10 @@ from pipeline.streams import background
 Client = storage.Client
 
 SERVICE: Final = "Cloud Storage"
+
+# Else each client asks for its buckets, in threads that nobody ends, to name them in traces that nobody makes.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+
 PIECE: Final = CHUNK
 """Bytes that are uploaded, or read, at a time."""
 
@@ -47,6 +52,9 @@ CALL_SECONDS: Final = 60.0
 
 CONNECTIONS: Final = 32
 """Connections that are kept open: more than are in use at a time, or each further request would make one of its own."""
+
+NO_OBJECT: Final = (ValueError, KeyError, TypeError, AttributeError)
+"""What the client raises where an answer does not describe what it should."""
 
 
 class Bucket:
@@ -82,6 +90,20 @@ class Bucket:
         if standing is None:
             raise ArchiveUnavailable(f"Cloud Storage gave no answer to the create of {self.name}/{name}.")
         return standing == content
+
+    def put(self, name: str, content: bytes) -> StoredObject | None:
+        """Upload a small object that must not exist, in one request; None where the answer says nothing of it.
+
+        Raises the client's errors.
+        """
+        blob = self.handle.blob(name)
+        try:
+            blob.upload_from_string(
+                content, "application/octet-stream", if_generation_match=0, checksum="crc32c", **self.options()
+            )
+        except NO_OBJECT:  # the object may be there or not
+            return None
+        return described(blob._properties, name)
 
     def begin(self, name: str) -> ResumableUpload:
         """An upload to an object that must not exist. Raises the client's errors."""
@@ -159,12 +181,11 @@ class Bucket:
             return None if blob is None else StoredObject(name, int(blob.generation), int(blob.size), str(blob.crc32c))
 
     def write(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
-        """Write a stream to an object that must not exist. Raises as Copy.passing does."""
+        """Write a stream to an object that must not exist. Raises as Copy's methods do."""
         copy = Copy(self, name)
         for _ in copy.passing(chunks):
             pass
-        assert copy.stored is not None
-        return copy.stored
+        return copy.finished()
 
     def copy(self, name: str) -> Copy:
         """An object to be written while its content goes on to somebody else."""
@@ -261,7 +282,7 @@ class Bucket:
             raise ArchiveUnavailable(f"{place} arrived with another checksum than Cloud Storage announced.") from None
         except api.GoogleAPICallError as error:
             raise ArchiveUnavailable(f"Cloud Storage broke off at {place}: {type(error).__name__}.") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except NO_OBJECT as error:
             raise ArchiveUnavailable(f"Cloud Storage's answer for {place} is none: {type(error).__name__}.") from None
         except (api.RetryError, auth.GoogleAuthError, http.RequestException, TimeoutError, OSError) as error:
             raise unanswered(ArchiveUnavailable, SERVICE, place, error, self._budget) from None

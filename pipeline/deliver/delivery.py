@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Final
 
 from pipeline import log
 from pipeline.clients.counts import PartCount
 from pipeline.deliver.plan import plan_for
 from pipeline.deliver.seal import seal
-from pipeline.deliver.upload import upload
+from pipeline.deliver.upload import Pieces, checked, is_settled, upload
 from pipeline.errors import ArchiveUnavailable, MessageRejected, RowsRefused
 from pipeline.messages import Request
 from pipeline.records.folder import Folder
-from pipeline.records.schema import Plan
+from pipeline.records.schema import Plan, Sealed
 from pipeline.run import Run
+from pipeline.streams.background import together
 from pipeline.window import Slot
+
+DONE: Final = ("r1/plan", "r1/delivered-1-1")
+"""What there is to read of a message that comes again once nearly every delivery is done."""
 
 FanOut = Callable[[list[Request]], None]
 """Has several requests carried out, each by a run of its own: the function publishes them, the command runs them."""
@@ -39,7 +45,7 @@ def deliver(request: Request, run: Run, fan_out: FanOut) -> None:
         return
     (slot,) = request.slots()
     with log.bound(dataset=slot.dataset, window=str(slot.window)):
-        records = run.records.folder(slot)
+        records = run.records.folder(slot, likely=DONE)
         if not records.revisions and not run.dataset(slot.dataset).covers(slot.window):
             log.emit("delivery.not_due")
             return
@@ -67,7 +73,7 @@ def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run, fan_ou
         _upload(request, folder, plan, part, run)
         return
     if part.part not in folder.sealed_parts:
-        seal(folder, plan, part, run, cause=request.cause)
+        seal(folder, plan, part, run, cause=request.cause, record=folder.create_sealed)
         folder = _afresh(folder, run)
     if _all_sealed(folder, plan):
         _fan_out_parts(request, folder, plan, run, fan_out)
@@ -77,10 +83,29 @@ def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run, fan_ou
 
 def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run) -> None:
     part = _planned(request, folder, plan)
-    if part.part not in folder.sealed_parts:
-        seal(folder, plan, part, run, cause=request.cause)
-        folder = _afresh(folder, run)  # sealing takes its time: a concurrent attempt may have delivered meanwhile
-    _upload(request, folder, plan, part, run)
+    if part.part in folder.sealed_parts:
+        _upload(request, folder, plan, part, run)
+        return
+    ours: list[tuple[Folder, Pieces]] = []
+
+    def record(made: Sealed) -> Sealed:
+        """Record it while the listing that comes before sending is made, and the first archived bytes are read.
+
+        Nobody can have delivered before the part was sealed: where the record is ours, the listing comes early enough.
+        """
+        holds: Sealed
+        holds, listed, pieces = together(
+            partial(folder.create_sealed, made), partial(_afresh, folder, run), partial(checked, made, run)
+        )
+        if holds is made:
+            ours.append((listed, pieces))
+        else:
+            pieces.close()
+        return holds
+
+    sealed = seal(folder, plan, part, run, cause=request.cause, record=record)
+    listed, pieces = ours[0] if ours else (_afresh(folder, run), None)
+    _upload(request, listed, plan, part, run, sealed, pieces)
 
 
 def _fan_out_parts(request: Request, folder: Folder, plan: Plan, run: Run, fan_out: FanOut) -> None:
@@ -92,14 +117,26 @@ def _fan_out_parts(request: Request, folder: Folder, plan: Plan, run: Run, fan_o
         figures.add(messages=len(numbers))
 
 
-def _upload(request: Request, folder: Folder, plan: Plan, part: PartCount, run: Run) -> None:
+def _upload(
+    request: Request,
+    folder: Folder,
+    plan: Plan,
+    part: PartCount,
+    run: Run,
+    sealed: Sealed | None = None,
+    pieces: Pieces | None = None,
+) -> None:
+    """Upload one part, unless it was uploaded; `sealed` and `pieces` are at hand where it was sealed just now."""
     delivery = folder.delivery
-    sealed = folder.sealed(part.part)
-    if sealed is None:
-        raise ArchiveUnavailable(f"The record of sealed part {part.part} of {delivery} was listed and is gone.")
-    if not upload(folder, sealed, run, cause=request.cause, resend=request.resend):
+    if is_settled(folder, part.part, cause=request.cause, resend=request.resend):
+        if pieces is not None:
+            pieces.close()
         log.emit("delivery.unchanged", revision=delivery.revision, part=part.part)
         return
+    sealed = sealed or folder.sealed(part.part)
+    if sealed is None:
+        raise ArchiveUnavailable(f"The record of sealed part {part.part} of {delivery} was listed and is gone.")
+    upload(folder, sealed, run, cause=request.cause, pieces=pieces)
     delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
     if delivered == {planned.part for planned in plan.parts}:
         _complete(folder, plan, run, again=part.part in folder.delivered_parts)

@@ -8,14 +8,14 @@ from datetime import timedelta
 from typing import Final
 
 from pipeline import log
-from pipeline.clients.counts import PartCount
+from pipeline.clients.counts import PartCount, Readiness
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import MessageRejected, RecordDamaged, SourceNotReady
 from pipeline.messages import Request
 from pipeline.records.folder import Folder, SlotFolder
 from pipeline.records.schema import Plan
 from pipeline.run import Run
-from pipeline.window import Slot, rfc3339
+from pipeline.window import Slot, Window, rfc3339
 
 SPREAD: Final = 4
 """Standard deviations by which a hash-partitioned part may exceed the mean and still be under the limit."""
@@ -28,10 +28,11 @@ def plan_for(request: Request, records: SlotFolder, run: Run) -> tuple[Folder, P
     ArchiveUnavailable, RecordDamaged, OutOfTime.
     """
     revision, known = _revision(request, records, run)
+    waited = records.has_failed(SourceNotReady.code)
     while known is None:
         folder = records.revision(revision)
         with run.stage("plan", folder.delivery) as figures:
-            plan = folder.create_plan(_counted(records.slot, revision, request.cause, run))
+            plan = folder.create_plan(_counted(records.slot, revision, request.cause, run, waited=waited))
             figures.add(rows=plan.rows, parts=len(plan.parts), snapshot=rfc3339(plan.snapshot))
         if request.revise and plan.cause != request.cause:
             revision += 1  # another revision was first; its snapshot may be older than what this one is asked for
@@ -71,15 +72,15 @@ def _out_of_reach(plan: Plan, folder: Folder, run: Run) -> bool:
     return bool(unsealed) and plan.snapshot < run.now() - timedelta(hours=run.settings.time_travel_hours)
 
 
-def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
+def _counted(slot: Slot, revision: int, cause: str, run: Run, *, waited: bool) -> Plan:
+    """The plan as the warehouse counts it now. `waited`: the source was late before, so a query that reads no rows asks
+    first whether it still is. Raises SourceNotReady.
+    """
     dataset, window = run.contracts.current(slot.dataset), slot.window
-    ready = run.source.readiness(dataset)
-    complete = ready.complete_until
-    if complete is None or complete < window.end or ready.snapshot < window.end:
-        state = f"complete until {rfc3339(complete)}" if complete else "not complete for any time"
-        log.emit("source.late", None, complete_until=rfc3339(complete) if complete else None)
-        raise SourceNotReady(f"{dataset.name} must be complete until {rfc3339(window.end)}; it is {state}.")
-    (total,) = run.source.count(dataset, window, ready.snapshot) or (_nothing(dataset),)
+    if waited:
+        _complete(run.source.readiness(dataset), dataset, window)
+    ready, total = run.source.look(dataset, window)
+    _complete(ready, dataset, window)
     parts = [total]
     limits = run.settings
     if (number := parts_needed(total, limits.max_part_rows, limits.max_part_bytes)) > 1:
@@ -98,6 +99,14 @@ def _counted(slot: Slot, revision: int, cause: str, run: Run) -> Plan:
         parts=tuple(sorted(parts, key=lambda part: part.part)) if total.rows or dataset.empty_file else (),
         cause=cause,
     )
+
+
+def _complete(ready: Readiness, dataset: Dataset, window: Window) -> None:
+    complete = ready.complete_until
+    if complete is None or complete < window.end or ready.snapshot < window.end:
+        state = f"complete until {rfc3339(complete)}" if complete else "not complete for any time"
+        log.emit("source.late", None, complete_until=rfc3339(complete) if complete else None)
+        raise SourceNotReady(f"{dataset.name} must be complete until {rfc3339(window.end)}; it is {state}.")
 
 
 def parts_needed(total: PartCount, most_rows: int, most_bytes: int) -> int:

@@ -8,7 +8,7 @@ out when the file was opened again equals what went in, does the record `sealed`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from typing import Final
 
@@ -40,9 +40,11 @@ PREFETCHED: Final = 2
 """Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
 
 
-def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -> Sealed:
-    """Extract, check, archive, sign, encrypt and record one part; the record that holds, ours or that of an attempt
-    which was first.
+def seal(
+    folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str, record: Callable[[Sealed], Sealed]
+) -> Sealed:
+    """Extract, check, archive, sign and encrypt one part, and have it recorded by `record`, which gives the record that
+    holds: ours or that of an attempt which was first.
 
     Raises RowsRefused (recorded), SourceChanged, SealFailed, OpenedDiffers, KeyUnusable, ArchiveUnavailable,
     ArchiveDamaged, OutOfTime: nothing is recorded then.
@@ -65,12 +67,18 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         csv_copy = run.archive.copy(f"{directory}/{name}")
 
         batches = run.source.batches(
-            dataset, delivery.slot.window, plan.snapshot, part=part.part, parts=len(plan.parts)
+            dataset,
+            delivery.slot.window,
+            plan.snapshot,
+            part=part.part,
+            parts=len(plan.parts),
+            rows_bytes=part.bytes,
         )
         batches = telling(batches, "rows", part.rows, run.observe)
         frames = _as_planned(checks.checking(batches), checks, dataset, part)
         pieces = telling(csv_bytes(frames, dataset), "bytes", None, run.observe)
         csv = csv_copy.passing(ending.enter_context(prefetch(pieces, PREFETCHED)))
+        ending.callback(csv_copy.abandon)
         opener = ending.enter_context(opening(keys, run.budget)) if settings.pgp_reopen else None
         extra = (opener.recipient,) if opener else ()
         sealed = encrypt(csv, keys, compression=settings.pgp_compression, budget=run.budget, extra=extra)
@@ -81,26 +89,26 @@ def seal(folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str) -
         except _ContractBroken as broken:
             refused = Refused(part=part.part, cause=cause, rules=broken.violations)
             raise _refuse(folder, refused, dataset, run) from None
-        assert csv_copy.stored is not None
+        archived = csv_copy.finished()
 
-        record = Sealed(
+        made = Sealed(
             part=part.part,
             attempt=run.attempt,
             file_name=f"{name}.pgp",
             rows=checks.findings.rows,
-            csv=csv_copy.stored,
+            csv=archived,
             sealed=stored,
             piece_size=PIECE,
             piece_sha256=digests.digests,
             recipient=keys.partner.fingerprint,
             signer=keys.signing.fingerprint if keys.signing else None,
             keys={key.secret: key.secret_version for key in (keys.partner, keys.signing) if key},
-            opened=_same(opener, keys, csv_copy.stored) if opener else None,
+            opened=_same(opener, keys, archived) if opener else None,
             contract=dataset.version,
             contract_sha256=dataset.sha256,
         )
-        holds = folder.create_sealed(record)
-        figures.add(rows=record.rows, bytes=record.csv.size, sealed_bytes=record.sealed.size)
+        holds = record(made)
+        figures.add(rows=made.rows, bytes=made.csv.size, sealed_bytes=made.sealed.size)
     return holds
 
 

@@ -19,27 +19,28 @@ from pipeline.records.folder import Folder
 from pipeline.records.schema import Delivered, Sealed, Sending
 from pipeline.run import Run
 
+Pieces = Generator[bytes, None, None]
+
 READINGS: Final = 2
 """How often bytes are read before they count as damaged: once may be the reading's fault."""
 
 
-def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool) -> bool:
-    """Upload one sealed part, confirm it, and record it; False where that was done before and is not asked for again.
+def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, pieces: Pieces | None = None) -> None:
+    """Upload one sealed part, confirm it, and record it. `pieces`: its bytes as `checked` gives them, if it did.
 
     Raises ArchiveDamaged before anything is sent, PartnerUntrusted, PartnerRefused, PartnerUnavailable,
     UploadDiffers, UploadTooSlow, ArchiveUnavailable, OutOfTime.
     """
-    if _is_settled(folder, sealed.part, cause=cause, resend=resend):
-        return False
     settings = run.settings
     with run.stage("upload", folder.delivery, part=sealed.part) as figures:
-        _still_as_recorded(sealed, run)
-        checked = _checked(sealed, run)
+        if pieces is None:
+            _still_as_recorded(sealed, run)
+            pieces = checked(sealed, run)
         server = run.partner()
         intent = Sending(part=sealed.part, attempt=run.attempt)
         folder.announce(intent)
         pace = Pace(sealed.sealed.size, sealed.piece_size)
-        with closing(checked) as pieces:
+        with closing(pieces):
             try:
                 placed = sftp.put(
                     pace.timing(pieces),
@@ -75,7 +76,6 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, resend: bool
             late_seconds=late,
         )
         folder.add_delivered(record)
-    return True
 
 
 def _failed(folder: Folder, part: int) -> int:
@@ -83,7 +83,7 @@ def _failed(folder: Folder, part: int) -> int:
     return len(set(folder.attempts(part)) - {delivered.attempt for delivered in folder.deliveries(part)})
 
 
-def _is_settled(folder: Folder, part: int, *, cause: str, resend: bool) -> bool:
+def is_settled(folder: Folder, part: int, *, cause: str, resend: bool) -> bool:
     """Whether the part is at the partner whole, no open attempt can replace it, and nothing more is asked for."""
     deliveries = folder.deliveries(part)
     if not deliveries or folder.open_attempts(part, deliveries):
@@ -124,8 +124,11 @@ def _still_as_recorded(sealed: Sealed, run: Run) -> None:
         raise ArchiveDamaged(f"The bytes of {csv.name} are not those that were archived: SHA-256 differs.")
 
 
-def _checked(sealed: Sealed, run: Run) -> Generator[bytes, None, None]:
-    """The archived bytes, each piece compared with its recorded digest before it is given away; the first one now."""
+def checked(sealed: Sealed, run: Run) -> Pieces:
+    """The archived bytes, each piece compared with its recorded digest before it is given away; the first one now.
+
+    Raises ArchiveDamaged, ArchiveUnavailable, OutOfTime.
+    """
     pieces = run.archive.pieces(sealed.sealed, sealed.piece_size, sealed.piece_sha256)
     first = next(pieces, b"")
 

@@ -66,6 +66,7 @@ class Folder:
     delivery: Delivery
     names: Mapping[str, datetime]
     _bucket: Bucket = field(repr=False)
+    _contents: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
 
     def plan(self) -> Plan | None:
         """The plan; None where there is none."""
@@ -210,7 +211,8 @@ class Folder:
         return record
 
     def _read(self, name: str, kind: type[R]) -> R | None:
-        return stored(self._bucket, self._path(name), kind, listed=name in self.names)
+        path = self._path(name)
+        return stored(self._bucket, path, kind, listed=name in self.names, content=self._contents.get(path))
 
     def _create(self, name: str, record: R) -> tuple[R, bool]:
         """The record that holds from now on under that name, and whether it is the one given."""
@@ -239,6 +241,7 @@ class SlotFolder:
     slot: Slot
     names: Mapping[str, datetime]
     _bucket: Bucket = field(repr=False)
+    _contents: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
 
     @property
     def revisions(self) -> list[int]:
@@ -257,11 +260,15 @@ class SlotFolder:
         unplanned = re.compile(r"r\d+/(certificate-\d+|failed-.+)")
         return not self.revisions and not all(unplanned.fullmatch(name) for name in self.names)
 
+    def has_failed(self, code: str) -> bool:
+        """Whether an attempt failed with that code."""
+        return any(_kind(name) == "failed" and name.endswith(f"-{code}") for name in self.names)
+
     def revision(self, revision: int) -> Folder:
         """The records of one revision."""
         prefix = f"r{revision}/"
         names = {name.removeprefix(prefix): at for name, at in self.names.items() if name.startswith(prefix)}
-        return Folder(Delivery(self.slot, revision), names, self._bucket)
+        return Folder(Delivery(self.slot, revision), names, self._bucket, self._contents)
 
     def kinds_since(self, earlier: SlotFolder) -> set[str]:
         """The kinds of record, such as `sealed`, that this listing has more than an earlier one."""

@@ -13,12 +13,14 @@ from pipeline.records.schema import Record
 R = TypeVar("R", bound=Record)
 
 
-def stored(bucket: Bucket, path: str, kind: type[R], *, listed: bool = True) -> R | None:
+def stored(bucket: Bucket, path: str, kind: type[R], *, listed: bool = True, content: bytes | None = None) -> R | None:
     """The record at that path; None where there is none. `listed`: a listing said that it exists.
+
+    `content` is what was read there before, if anything was.
 
     Raises RecordDamaged where it was read wrong twice, the second time by its generation; ArchiveUnavailable.
     """
-    content = bucket.read(path)
+    content = bucket.read(path) if content is None else content
     if content is None and not listed:
         return None
     if content is not None:

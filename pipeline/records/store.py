@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from pipeline.clients.storage import Bucket, StoredObject
@@ -13,6 +14,7 @@ from pipeline.records.folder import DELIVERIES, SlotFolder, bare
 from pipeline.records.reading import stored
 from pipeline.records.returns import ReturnsFolder, returns_folder
 from pipeline.records.schema import Alarm, Answer, Emitted
+from pipeline.streams import background
 from pipeline.window import Delivery, Slot, Window
 
 CONTRACTS: Final = "contracts"
@@ -28,11 +30,18 @@ class Records:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def folder(self, slot: Slot) -> SlotFolder:
-        """The records of a slot, from one listing. Raises ArchiveUnavailable."""
+    def folder(self, slot: Slot, *, likely: tuple[str, ...] = ()) -> SlotFolder:
+        """The records of a slot, from one listing. Raises ArchiveUnavailable.
+
+        `likely` names records that are wanted if they exist: they are read while the store makes the listing. As a
+        record never changes, what was read is what was listed; one that is listed and was not read yet is read later.
+        """
         prefix = f"{DELIVERIES}/{slot.folder}/"
-        names = {bare(name, prefix): at for name, at in self._bucket.created(prefix).items()}
-        return SlotFolder(slot, names, self._bucket)
+        paths = [f"{prefix}{name}.json" for name in likely]
+        reads = [partial(self._bucket.read, path) for path in paths]
+        listed, *contents = background.together(partial(self._bucket.created, prefix), *reads)
+        names = {bare(name, prefix): at for name, at in listed.items()}
+        return SlotFolder(slot, names, self._bucket, dict(zip(paths, contents, strict=True)))
 
     def folders(self, dataset: str, window: Window) -> dict[Slot, SlotFolder]:
         """The folders of every hour of a long window, from one listing a day. Raises ArchiveUnavailable."""

@@ -1,4 +1,4 @@
-"""Background threads for streams: `prefetch` produces items early, `feed` consumes them late.
+"""Background threads for streams: `prefetch` produces items early, `Feed` consumes them late.
 
 Only the timing changes. Items keep their order, errors are raised in the caller's thread, and every thread has ended
 when the block does. Truncation always raises; it never looks like a normal end.
@@ -13,7 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Final, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +49,16 @@ class _Pool(ThreadPoolExecutor):
         """As the base class does."""
         context = copy_context()
         return super().submit(lambda: context.run(work, *arguments, **options))
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """The results of several calls, made at the same time, in order.
+
+    Returns, or raises the error of the first call that has one, when all of them have ended.
+    """
+    with pool("together", len(calls)) as threads:
+        running = [threads.submit(call) for call in calls]
+    return [one.result() for one in running]
 
 
 @contextmanager
@@ -95,51 +106,56 @@ def prefetch(items: Iterator[T], limit: int) -> Iterator[Iterator[T]]:
         thread.join()
 
 
-@contextmanager
-def feed(consume: Callable[[Iterator[T]], None]) -> Iterator[Callable[[T], None]]:
-    """Run `consume` in a background thread on the items that are given to the function yielded here.
+class Feed(Generic[T]):
+    """A background thread that runs `consume` on the items that are given here.
 
     Giving an item waits until the one before was consumed. An error of `consume` is raised where the next item is
-    given, or at the end of the block. Where the block raises, the consumer gets a RuntimeError in place of a next
-    item, and the block's error is raised after the consumer has ended.
+    given, or by `wait`. Whoever makes one calls `end` or `break_off`, and then `wait`, whatever happens.
     """
-    given: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
-    room = threading.Semaphore(1)
-    complete = threading.Event()
-    failures: list[BaseException] = []
 
-    def items() -> Iterator[T]:
-        while not isinstance(item := given.get(), _End):
+    def __init__(self, consume: Callable[[Iterator[T]], None]) -> None:
+        self._given: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        self._room = threading.Semaphore(1)
+        self._complete = False
+        self._failures: list[BaseException] = []
+        self._thread = start("feed", partial(self._work, consume))
+
+    def give(self, item: T) -> None:
+        """Hand over one item."""
+        self._room.acquire()
+        if self._failures:
+            self._room.release()
+            raise self._failures[0]
+        self._given.put(item)
+
+    def end(self) -> None:
+        """There are no more items."""
+        self._given.put(_End(None))
+
+    def break_off(self) -> None:
+        """There are no more items, and these are not all: the consumer gets a RuntimeError in place of a next one."""
+        self._given.put(_End(RuntimeError("The items broke off.")))
+
+    def wait(self) -> None:
+        """Return once the consumer has ended; raise its error."""
+        self._thread.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def _items(self) -> Iterator[T]:
+        while not isinstance(item := self._given.get(), _End):
             yield item
             del item  # else it would be held in memory while the next is awaited
-            room.release()
+            self._room.release()
         if item.error is not None:
             raise item.error
-        complete.set()
+        self._complete = True
 
-    def work() -> None:
+    def _work(self, consume: Callable[[Iterator[T]], None]) -> None:
         try:
-            consume(items())
-            if not complete.is_set():
+            consume(self._items())
+            if not self._complete:
                 raise RuntimeError("The consumer ended before its items did.")
         except BaseException as error:  # noqa: BLE001  # raised in the caller's thread
-            failures.append(error)
-        room.release()
-
-    def give(item: T) -> None:
-        room.acquire()
-        if failures:
-            room.release()
-            raise failures[0]
-        given.put(item)
-
-    thread = start("feed", work)
-    end = _End(RuntimeError("The items broke off."))
-    try:
-        yield give
-        end = _End(None)
-    finally:
-        given.put(end)
-        thread.join()
-    if failures:
-        raise failures[0]
+            self._failures.append(error)
+        self._room.release()

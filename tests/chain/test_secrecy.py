@@ -93,7 +93,7 @@ def right_passphrase_wrong_host(served: Served) -> Slot:
 def refusing_archive(served: Served) -> Slot:
     """The archive takes no upload."""
     served.deployment.cloud.add_secret(f"{served.deployment.name}-host-keys", served.deployment.cloud.server_key.public)
-    served.deployment.break_storage("/o.*uploadType=resumable", "error", status=403, times=2)
+    served.deployment.break_storage("-archive/o.*uploadType=", "error", status=403, times=2)
     return served.hour()
 
 

@@ -41,10 +41,20 @@ def now(source: Source) -> datetime:
     return source.readiness(sample_contract()).snapshot
 
 
-def read(source: Source, *, part: int = 1, parts: int = 1, snapshot: datetime | None = None) -> list[pa.RecordBatch]:
+def read(
+    source: Source,
+    *,
+    part: int = 1,
+    parts: int = 1,
+    snapshot: datetime | None = None,
+    rows_bytes: int | None = None,
+) -> list[pa.RecordBatch]:
     """The batches of the hour."""
     at = snapshot or now(source)
-    return list(source.batches(sample_contract(), THEN, at, part=part, parts=parts))
+    return list(source.batches(sample_contract(), THEN, at, part=part, parts=parts, rows_bytes=rows_bytes))
+
+
+EITHER_WAY = pytest.mark.parametrize("rows_bytes", [None, 0], ids=["by a job", "from the table"])
 
 
 def keys(batches: list[pa.RecordBatch]) -> list[tuple[str, int]]:
@@ -75,8 +85,9 @@ def test_a_dataset_without_watermark_is_complete_until_now(source: Source) -> No
     assert ready.complete_until == ready.snapshot
 
 
-def test_rows_arrive_with_every_value_exact(source: Source) -> None:
-    (batch,) = read(source)
+@EITHER_WAY
+def test_rows_arrive_with_every_value_exact(source: Source, rows_bytes: int | None) -> None:
+    (batch,) = read(source, rows_bytes=rows_bytes)
     dataset = sample_contract()
     found = [tuple(in_file(column, row[column.name]) for column in dataset.columns) for row in batch.to_pylist()]
     assert sorted(found, key=str) == sorted(rows_in_file(table(THEN, COUNT, internal=4)), key=str)
@@ -159,12 +170,39 @@ def test_the_fingerprint_does_not_depend_on_order_or_on_what_is_not_shared(
     assert after == before
 
 
-def test_a_snapshot_is_read_as_it_was_whatever_happened_since(deployment: InProcessDeployment, source: Source) -> None:
-    snapshot = now(source)
-    before = read(source, snapshot=snapshot)
+def test_one_look_tells_the_watermark_and_the_totals_of_its_own_instant(
+    deployment: InProcessDeployment, source: Source
+) -> None:
+    ready, total = source.look(sample_contract(), THEN)
+    assert ready.complete_until == THEN.end
     deployment.tables.sql(f"DELETE FROM `{deployment.tables.name}.ledger_v2` WHERE line > 3")
-    assert keys(read(source, snapshot=snapshot)) == keys(before)
-    assert len(keys(read(source))) == 4
+    assert source.count(sample_contract(), THEN, ready.snapshot) == [total]
+    assert source.look(sample_contract(), THEN)[1].rows == 4
+
+
+def test_a_look_at_an_hour_without_rows_counts_none(source: Source) -> None:
+    _, total = source.look(sample_contract(), Window(THEN.start - HOUR, THEN.start))
+    assert (total.rows, total.keys, total.bytes, total.fingerprint) == (0, 0, 0, "0")
+    assert set(total.totals.values()) == {None}
+
+
+def test_a_filter_that_a_read_of_the_table_does_not_take_is_left_to_a_job(
+    deployment: InProcessDeployment, source: Source
+) -> None:
+    snapshot = now(source)
+    deployment.cloud.break_warehouse("CreateReadSession", "refuse")
+    assert keys(read(source, snapshot=snapshot, rows_bytes=0)) == keys(read(source, snapshot=snapshot))
+
+
+@EITHER_WAY
+def test_a_snapshot_is_read_as_it_was_whatever_happened_since(
+    deployment: InProcessDeployment, source: Source, rows_bytes: int | None
+) -> None:
+    snapshot = now(source)
+    before = read(source, snapshot=snapshot, rows_bytes=rows_bytes)
+    deployment.tables.sql(f"DELETE FROM `{deployment.tables.name}.ledger_v2` WHERE line > 3")
+    assert keys(read(source, snapshot=snapshot, rows_bytes=rows_bytes)) == keys(before)
+    assert len(keys(read(source, rows_bytes=rows_bytes))) == 4
     (total,) = source.count(sample_contract(), THEN, snapshot)
     assert total.rows == COUNT - 4
 

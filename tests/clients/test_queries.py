@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from pipeline.clients import queries
 from pipeline.contracts.dataset import Dataset
+from pipeline.window import Window
 from tests.sample_contract import CONTRACT, sample_contract
 
 WAREHOUSE = "project-1.set"
@@ -24,6 +25,7 @@ ROWS: dict[str, Callable[[Dataset], str]] = {
 }
 OTHERS: dict[str, Callable[[Dataset], str]] = {
     "readiness": lambda dataset: queries.readiness(dataset, WAREHOUSE),
+    "look": lambda dataset: queries.look(dataset, WAREHOUSE),
     "compared": lambda dataset: queries.compared(dataset, WAREHOUSE, "project-1.kept.result", SNAPSHOT),
     "moved": lambda dataset: queries.moved(dataset, WAREHOUSE, "project-1.kept.result", SNAPSHOT),
 }
@@ -99,6 +101,15 @@ def test_one_part_is_no_condition_and_several_cut_by_the_key_alone() -> None:
     assert cut.endswith(", 7) + 1 = 3")
     assert "STRUCT(`booking_no`, `line`)" in cut
     assert "amount" not in cut
+
+
+def test_a_read_of_the_table_takes_the_rows_of_the_extract() -> None:
+    dataset = sample_contract()
+    window = Window.hour(datetime(2026, 11, 23, 13, tzinfo=UTC))
+    condition = queries.extract(dataset, WAREHOUSE, SNAPSHOT, 1, 1).partition(" WHERE ")[2]
+    for name, instant in (("@start", window.start), ("@end", window.end)):
+        condition = condition.replace(name, f"TIMESTAMP '{instant:%Y-%m-%d %H:%M:%S}.000000+00:00'")
+    assert queries.restriction(dataset, window) == condition
 
 
 def test_a_dataset_without_watermark_is_complete_until_now() -> None:

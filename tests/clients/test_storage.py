@@ -98,16 +98,17 @@ def test_the_permission_to_create_is_tried_without_leaving_an_object(bucket: Buc
 def test_a_stream_passes_on_unchanged_and_is_stored_whole(bucket: Bucket) -> None:
     copy = bucket.copy("a.csv")
     assert b"".join(copy.passing(chunks())) == CONTENT
-    assert copy.stored is not None
-    assert (copy.stored.size, copy.stored.crc32c) == (len(CONTENT), crc32c(CONTENT))
-    assert copy.stored is not None
-    assert copy.stored.is_still(bucket.stat("a.csv"))
-    assert copy.stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    stored = copy.finished()
+    assert (stored.size, stored.crc32c) == (len(CONTENT), crc32c(CONTENT))
+    assert stored.is_still(bucket.stat("a.csv"))
+    assert stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_an_object_is_there_when_its_stream_has_ended_and_not_before(bucket: Bucket) -> None:
-    seen = [bucket.stat("a.csv") for _ in bucket.copy("a.csv").passing(chunks())]
+    copy = bucket.copy("a.csv")
+    seen = [bucket.stat("a.csv") for _ in copy.passing(chunks())]
     assert set(seen) == {None}
+    copy.finished()
     assert bucket.stat("a.csv") is not None
 
 
@@ -126,9 +127,9 @@ def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(
     assert bucket.stat("a.csv") is None
     deployment.cloud.end_faults()
     assert list(stream) == []
-    assert copy.stored is not None
-    assert copy.stored.is_still(bucket.stat("a.csv"))
-    assert copy.stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    stored = copy.finished()
+    assert stored.is_still(bucket.stat("a.csv"))
+    assert stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
 
 
 class Broken(Exception):
@@ -288,6 +289,15 @@ def test_an_empty_answer_is_no_answer(
     ):
         with suppress(ArchiveUnavailable):
             ask()
+
+
+@pytest.mark.parametrize("action", ["lose", "empty", "drop", "error"])
+def test_a_small_object_is_stored_whole_whatever_became_of_the_answer(
+    deployment: InProcessDeployment, bucket: Bucket, action: str
+) -> None:
+    struck(deployment, "POST", "/o", action)
+    assert bucket.write("a.csv", [b"by", b"tes"]).is_still(bucket.stat("a.csv"))
+    assert bucket.read("a.csv") == b"bytes"
 
 
 def test_a_create_that_is_forbidden_where_the_object_exists_is_a_loss(

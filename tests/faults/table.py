@@ -106,7 +106,7 @@ def _extract() -> Iterator[Cell]:
 
 
 def _archive(step: str, suffix: str, *, session: int) -> Iterator[Cell]:
-    begin, piece = r"POST .*/b/archive/o.*uploadType=resumable", rf"PUT .*\.{suffix}&"
+    begin, piece = r"POST .*/b/archive/o.*uploadType=(multipart|resumable)", rf"PUT .*\.{suffix}&"
     late = ("archive-unavailable", "out-of-time")
     yield Cell(step, "before", _storage(begin, "error", skip=session, status=403), ("archive-unavailable",))
     for way, skip in (("middle", 1), ("end", 2)):

@@ -109,6 +109,14 @@ def _(place: Place) -> str:
     return "; ".join(told)
 
 
+@step("look: watermark and totals at one instant, which is the snapshot of what is read then")
+def _(place: Place) -> str:
+    (row,) = place.sql(queries.look(CONTRACT, place.dataset), _name(), *PARAMETERS).result()
+    (later,) = place.sql(queries.totals(CONTRACT, place.dataset, row["snapshot"], 1), *PARAMETERS).result()
+    same = row["fingerprint"] == later["fingerprint"]
+    return f"complete until {row['complete_until']:%H:%M}, {row['row_count']} rows, the same later: {same}"
+
+
 @step("hours, hashes, compared with what is now, moved")
 def _(place: Place) -> str:
     snapshot = _now(place)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from pipeline.streams.background import feed
+from pipeline.streams.background import Feed
 
 PATIENCE = 20.0
 
@@ -38,6 +39,21 @@ class Consumer:
         except BaseException as error:
             self.ended = error
             raise
+
+
+@contextmanager
+def feed(consumer: Callable[[Iterator[int]], None]) -> Iterator[Callable[[int], None]]:
+    """Feed it during the block, as whoever uses Feed does."""
+    feeding = Feed(consumer)
+    try:
+        yield feeding.give
+    except BaseException:
+        feeding.break_off()
+        with suppress(BaseException):
+            feeding.wait()
+        raise
+    feeding.end()
+    feeding.wait()
 
 
 def give_all(consumer: Callable[[Iterator[int]], None], count: int, error: BaseException | None = None) -> None:
