@@ -44,6 +44,8 @@ class Deployment:
         self.settings = settings
         self.datasets: Mapping[str, Dataset] = reader.load(settings.contracts_directory)
         self.contracts = Known(self.datasets)
+        self.tried_keys: set[tuple[str, ...]] = set()
+        """PGP keys that did their work in this process, see pgp.keyring."""
 
     @property
     def promises(self) -> Mapping[str, Promise]:
@@ -173,28 +175,31 @@ class Run:
         settings = self.settings
         if not settings.returns_host:
             return None
-        key = settings.returns_key_secret or settings.sftp_key_secret
-        host_keys = settings.returns_host_keys_secret or settings.sftp_host_keys_secret
+        key, host_keys = self.credentials.read_all(
+            settings.returns_key_secret or settings.sftp_key_secret,
+            settings.returns_host_keys_secret or settings.sftp_host_keys_secret,
+        )
         return Server(
             host=settings.returns_host,
             port=settings.returns_port,
             user=settings.returns_user,
             directory=settings.returns_directory,
-            key=self.credentials.read(key).value,
-            host_keys=self.credentials.read(host_keys).value,
+            key=key.value,
+            host_keys=host_keys.value,
             budget=self.budget,
         )
 
     def partner(self) -> Server:
         """The partner's server with the keys of this moment. Raises CredentialsUnavailable."""
         settings = self.settings
+        key, host_keys = self.credentials.read_all(settings.sftp_key_secret, settings.sftp_host_keys_secret)
         return Server(
             host=settings.sftp_host,
             port=settings.sftp_port,
             user=settings.sftp_user,
             directory=settings.sftp_directory,
-            key=self.credentials.read(settings.sftp_key_secret).value,
-            host_keys=self.credentials.read(settings.sftp_host_keys_secret).value,
+            key=key.value,
+            host_keys=host_keys.value,
             budget=self.budget,
         )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from threading import Lock
 from typing import Final
 
 import google_crc32c
@@ -17,6 +18,7 @@ from pipeline.budget import Budget
 from pipeline.clients.deadline import asking, unanswered
 from pipeline.errors import CredentialsUnavailable, CredentialsUnreachable
 from pipeline.settings import Settings
+from pipeline.streams.background import together
 
 SERVICE: Final = "Secret Manager"
 
@@ -46,10 +48,16 @@ class Connections:
 
     def __init__(self, settings: Settings) -> None:
         self._grpc = settings.secret_manager_emulator_host
+        self._making = Lock()
 
-    @cached_property
+    @property
     def client(self) -> secretmanager.SecretManagerServiceClient:
         """Secret Manager's client; each call is given its own time."""
+        with self._making:
+            return self._client
+
+    @cached_property
+    def _client(self) -> secretmanager.SecretManagerServiceClient:
         if not self._grpc:
             return secretmanager.SecretManagerServiceClient()
         transport = SecretManagerServiceGrpcTransport(channel=grpc.insecure_channel(self._grpc))
@@ -63,6 +71,10 @@ class Credentials:
         self._project = settings.google_cloud_project
         self._connections = connections
         self._budget = budget
+
+    def read_all(self, *names: str) -> list[Secret]:
+        """The latest version of each, asked for at the same time. Raises as `read` does."""
+        return together(*(partial(self.read, name) for name in names))
 
     def read(self, name: str) -> Secret:
         """The latest version. Raises CredentialsUnavailable with what to do, CredentialsUnreachable, OutOfTime."""

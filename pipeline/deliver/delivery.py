@@ -7,6 +7,7 @@ So a row that breaks the contract in any part keeps all of them here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,14 +16,14 @@ from typing import Final
 from pipeline import log
 from pipeline.clients.counts import PartCount
 from pipeline.deliver.plan import plan_for
-from pipeline.deliver.seal import seal
+from pipeline.deliver.seal import Keys, seal, sealing_keys
 from pipeline.deliver.upload import Pieces, checked, is_settled, upload
-from pipeline.errors import ArchiveUnavailable, MessageRejected, RowsRefused
+from pipeline.errors import ArchiveUnavailable, MessageRejected, RowsRefused, SourceNotReady
 from pipeline.messages import Request
-from pipeline.records.folder import Folder
+from pipeline.records.folder import Folder, SlotFolder
 from pipeline.records.schema import Plan, Sealed
 from pipeline.run import Run
-from pipeline.streams.background import together
+from pipeline.streams.background import Preparation, together
 from pipeline.window import Slot
 
 DONE: Final = ("r1/plan", "r1/delivered-1-1")
@@ -49,20 +50,31 @@ def deliver(request: Request, run: Run, fan_out: FanOut) -> None:
         if not records.revisions and not run.dataset(slot.dataset).covers(slot.window):
             log.emit("delivery.not_due")
             return
-        folder, plan = plan_for(request, records, run)
-        if plan.empty:
-            log.emit("delivery.empty", revision=folder.delivery.revision)
-        elif folder.is_refused:
-            raise RowsRefused(f"{folder.delivery} was refused when this message was first carried out.")
-        elif len(plan.parts) == 1:
-            _deliver_whole(request, folder, plan, run)
-        elif request.part is None:
-            _fan_out_parts(request, folder, plan, run, fan_out)
-        else:
-            _deliver_part(request, folder, plan, run, fan_out)
+        with closing(Preparation(partial(sealing_keys, run))) as keys:
+            late = records.has_failed(SourceNotReady.code)
+            if not late and (request.revise or not records.revisions):
+                keys.begin()  # while the warehouse counts
+            _carry_on(request, records, run, fan_out, keys)
 
 
-def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run, fan_out: FanOut) -> None:
+def _carry_on(request: Request, records: SlotFolder, run: Run, fan_out: FanOut, keys: Preparation[Keys]) -> None:
+    """Plan the slot if it is not planned, and do what is left to do of the plan."""
+    folder, plan = plan_for(request, records, run)
+    if plan.empty:
+        log.emit("delivery.empty", revision=folder.delivery.revision)
+    elif folder.is_refused:
+        raise RowsRefused(f"{folder.delivery} was refused when this message was first carried out.")
+    elif len(plan.parts) == 1:
+        _deliver_whole(request, folder, plan, run, keys)
+    elif request.part is None:
+        _fan_out_parts(request, folder, plan, run, fan_out)
+    else:
+        _deliver_part(request, folder, plan, run, keys, fan_out)
+
+
+def _deliver_part(
+    request: Request, folder: Folder, plan: Plan, run: Run, keys: Preparation[Keys], fan_out: FanOut
+) -> None:
     """Seal one part of several, or upload it once all of them are sealed; the last to be sealed has all uploaded.
 
     Two parts that are sealed at the same time may both find all sealed, and a message that comes again finds it again:
@@ -73,7 +85,7 @@ def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run, fan_ou
         _upload(request, folder, plan, part, run)
         return
     if part.part not in folder.sealed_parts:
-        seal(folder, plan, part, run, cause=request.cause, record=folder.create_sealed)
+        seal(folder, plan, part, run, keys, cause=request.cause, record=folder.create_sealed)
         folder = _afresh(folder, run)
     if _all_sealed(folder, plan):
         _fan_out_parts(request, folder, plan, run, fan_out)
@@ -81,7 +93,7 @@ def _deliver_part(request: Request, folder: Folder, plan: Plan, run: Run, fan_ou
         log.emit("delivery.waiting", revision=folder.delivery.revision, part=part.part)
 
 
-def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run) -> None:
+def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run, keys: Preparation[Keys]) -> None:
     part = _planned(request, folder, plan)
     if part.part in folder.sealed_parts:
         _upload(request, folder, plan, part, run)
@@ -103,7 +115,7 @@ def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run) -> No
             pieces.close()
         return holds
 
-    sealed = seal(folder, plan, part, run, cause=request.cause, record=record)
+    sealed = seal(folder, plan, part, run, keys, cause=request.cause, record=record)
     listed, pieces = ours[0] if ours else (_afresh(folder, run), None)
     _upload(request, listed, plan, part, run, sealed, pieces)
 

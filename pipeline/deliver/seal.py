@@ -9,7 +9,7 @@ out when the file was opened again equals what went in, does the record `sealed`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import Final
 
 import polars as pl
@@ -29,7 +29,7 @@ from pipeline.records.folder import Folder
 from pipeline.records.schema import Opened, Plan, Refused, Sealed, Violation
 from pipeline.records.sentences import refusal
 from pipeline.run import Run
-from pipeline.streams.background import prefetch
+from pipeline.streams.background import Preparation, prefetch
 from pipeline.streams.digest import PieceDigests
 from pipeline.streams.progress import telling
 
@@ -40,11 +40,35 @@ PREFETCHED: Final = 2
 """Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
 
 
+Keys = tuple[Keyring, Opener | None]
+
+
+@contextmanager
+def sealing_keys(run: Run) -> Iterator[Keys]:
+    """The keys of this moment, and the throw-away key that opens what they sealed; both are gone afterwards.
+
+    Raises KeyUnusable, CredentialsUnavailable, SealFailed.
+    """
+    with keyring(run.settings, run.credentials, run.deployment.tried_keys) as keys:
+        if not run.settings.pgp_reopen:
+            yield keys, None
+            return
+        with opening(keys, run.budget) as opener:
+            yield keys, opener
+
+
 def seal(
-    folder: Folder, plan: Plan, part: PartCount, run: Run, *, cause: str, record: Callable[[Sealed], Sealed]
+    folder: Folder,
+    plan: Plan,
+    part: PartCount,
+    run: Run,
+    prepared: Preparation[Keys],
+    *,
+    cause: str,
+    record: Callable[[Sealed], Sealed],
 ) -> Sealed:
     """Extract, check, archive, sign and encrypt one part, and have it recorded by `record`, which gives the record that
-    holds: ours or that of an attempt which was first.
+    holds: ours or that of an attempt which was first. `prepared`, the keys as `sealing_keys` makes them, is closed.
 
     Raises RowsRefused (recorded), SourceChanged, SealFailed, OpenedDiffers, KeyUnusable, ArchiveUnavailable,
     ArchiveDamaged, OutOfTime: nothing is recorded then.
@@ -55,9 +79,10 @@ def seal(
     directory = f"{delivery.folder}/{run.attempt}"
     with (
         run.stage("seal", delivery, part=part.part) as figures,
-        keyring(settings, run.credentials) as keys,
         ExitStack() as ending,
     ):
+        ending.callback(prepared.close)
+        keys, opener = prepared.ready()
         warn(keys, run)
         if part.keys < part.rows:
             duplicates = Violation(", ".join(dataset.key), "unique", part.rows - part.keys, ())
@@ -79,7 +104,6 @@ def seal(
         pieces = telling(csv_bytes(frames, dataset), "bytes", None, run.observe)
         csv = csv_copy.passing(ending.enter_context(prefetch(pieces, PREFETCHED)))
         ending.callback(csv_copy.abandon)
-        opener = ending.enter_context(opening(keys, run.budget)) if settings.pgp_reopen else None
         extra = (opener.recipient,) if opener else ()
         sealed = encrypt(csv, keys, compression=settings.pgp_compression, budget=run.budget, extra=extra)
         ending.enter_context(closing(sealed))

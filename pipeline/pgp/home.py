@@ -9,15 +9,17 @@ from __future__ import annotations
 import copy
 import fcntl
 import logging
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, ClassVar, Final
 
 import gnupg
 
@@ -32,28 +34,29 @@ ANSWER_SECONDS: Final = 8.0
 
 CLEANING_SECONDS: Final = 5.0
 
+OPTIONS: Final = ["--no-auto-key-locate", "--no-tty", "--quiet", "--with-secret"]
+"""The last: a listing of public keys says which private halves are here, so that one listing tells all."""
+
 PIPE: Final = 1 << 20
 """Bytes that may wait between us and a streaming gpg; Linux grants no more to everybody (pipe(7), pipe-max-size)."""
 
 _CLEANER: Final = """
-trap '' PIPE
-home=$(mktemp -d "$1/pspp-gpg-XXXXXXXX") || exit 1
-echo "$home"
 read -r _
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    gpgconf --homedir "$home" --kill gpg-agent 2>/dev/null
-    rm -rf -- "$home" && exit 0
+    [ -d "$1" ] || exit 0
+    gpgconf --homedir "$1" --kill gpg-agent 2>/dev/null
+    rm -rf -- "$1" && exit 0
     sleep 0.3
 done
 """
-"""Makes the directory, waits for the end of its input, which comes when this process closes it, exits or is killed, and
-then cleans up. So no directory ever exists without a process that will remove it: nobody needs to read its name, and a
-gpg that is just dying may still write into it. gpg starts only its agent here."""
+"""Waits for the end of its input, which comes when this process closes it, exits or is killed, and then cleans up what
+is left: a gpg that is just dying may still write into it. It is started before the directory is made, so that none
+exists without a process that will remove it. gpg starts only its agent here."""
 
 
-def cleaner_of(directory: Path) -> list[str]:
-    """The command that makes a home in the directory, says its name, and removes it when its input ends."""
-    return ["/bin/sh", "-c", _CLEANER, "sh", str(directory)]
+def cleaner_of(home: Path) -> list[str]:
+    """The command that removes a home, if it is there, when its input ends."""
+    return ["/bin/sh", "-c", _CLEANER, "sh", str(home)]
 
 
 @contextmanager
@@ -68,33 +71,49 @@ def gnupghome() -> Iterator[Path]:
             "gpg is not installed. Deploy with the Cloud Functions v2 API, whose image has it, or install it: "
             "sudo apt-get install --no-install-recommends gnupg."
         )
+    home = Path(tempfile.gettempdir()) / f"pspp-gpg-{secrets.token_hex(6)}"
     cleaner = subprocess.Popen(
-        cleaner_of(Path(tempfile.gettempdir())),
+        cleaner_of(home),
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     assert cleaner.stdin is not None
-    assert cleaner.stdout is not None
-    made = cleaner.stdout.readline().decode().rstrip("\n")
-    if not made:  # an empty path would be the working directory, and removed in the end
-        cleaner.communicate()
-        raise SealFailed(f"gpg's home cannot be made in {tempfile.gettempdir()}; is it full, or not writable?")
-    home = Path(made)
     try:
-        # Else each new agent first measures how much hashing takes 100 ms; this home lives for one run only.
-        (home / "gpg-agent.conf").write_text("s2k-count 65536\n")
+        try:
+            home.mkdir(0o700)
+            # Else each new agent first measures how much hashing takes 100 ms; this home lives for one run only.
+            (home / "gpg-agent.conf").write_text("s2k-count 65536\ndisable-scdaemon\n")
+        except OSError:
+            raise SealFailed(
+                f"gpg's home cannot be made in {tempfile.gettempdir()}; is it full, or not writable?"
+            ) from None
         yield home
     finally:
+        if _ended_agent(home):
+            shutil.rmtree(home, ignore_errors=True)
         cleaner.stdin.close()
-        cleaner.stdout.close()
         try:
             cleaner.wait(CLEANING_SECONDS)
         except subprocess.TimeoutExpired:
             cleaner.kill()
             cleaner.wait()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _ended_agent(home: Path) -> bool:
+    """Whether gpg's agent was asked to end and said that it does; where it is not here, the cleaner looks for it."""
+    try:
+        with socket.socket(socket.AF_UNIX) as agent:
+            agent.settimeout(CLEANING_SECONDS)
+            agent.connect(str(home / "S.gpg-agent"))
+            with agent.makefile("rwb", 0) as lines:
+                greeting = lines.readline()
+                lines.write(b"KILLAGENT\n")
+                return greeting.startswith(b"OK") and lines.readline().startswith(b"OK")
+    except OSError:
+        return False
 
 
 class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
@@ -104,16 +123,25 @@ class Gpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     has no such limit: its user calls `kill`.
     """
 
+    _known: ClassVar[Gpg | None] = None
+    """The first one of the process: what the others have in common with it."""
+
     def __init__(self, home: Path, buffer_size: int = 1 << 18) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._streaming = False
         self.result: Any = None
         """What python-gnupg says of the last call, even where its method raised an error."""
-        try:
-            super().__init__(gnupghome=str(home), options=["--no-auto-key-locate", "--no-tty", "--quiet"])
-        except (OSError, ValueError):
-            raise SealFailed("gpg does not start as it should: it cannot tell its version.") from None
-        self.buffer_size = buffer_size
+        if Gpg._known is None:
+            try:
+                super().__init__(gnupghome=str(home), options=OPTIONS)
+            except (OSError, ValueError):
+                raise SealFailed("gpg does not start as it should: it cannot tell its version.") from None
+            self.buffer_size = buffer_size
+            Gpg._known = copy.copy(self)
+        else:  # python-gnupg would start gpg once more, to ask for its version
+            self.__dict__.update({**vars(Gpg._known), "gnupghome": str(home), "buffer_size": buffer_size})
+            self._process = None
+            self.result = None
 
     def for_a_stream(self) -> Gpg:
         """A copy on the same home for one stream, with an `on_data` and a process of its own."""

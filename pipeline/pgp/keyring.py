@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.clients.material import cleaned
 from pipeline.clients.secretmanager import Credentials, Secret
@@ -60,17 +60,33 @@ class Keyring(Signing):
     partner: Key
 
 
+Tried = set[tuple[str, ...]]
+"""Names and versions of secrets that hold a key, with its passphrase, which did its work before; versions are final."""
+
+
 @contextmanager
-def keyring(settings: Settings, credentials: Credentials) -> Iterator[Keyring]:
-    """The keys of this moment, in a home that is removed afterwards.
+def keyring(settings: Settings, credentials: Credentials, tried: Tried | None = None) -> Iterator[Keyring]:
+    """The keys of this moment, in a home that is removed afterwards. Keys that are among `tried` are not tried again.
 
     Raises KeyUnusable (expired, revoked, missing, wrong capability, wrong passphrase), CredentialsUnavailable.
     """
+    tried = set() if tried is None else tried
+    ours = (settings.signing_key_secret, settings.signing_passphrase_secret) if settings.pgp_sign else ()
+    theirs, *held = credentials.read_all(settings.partner_key_secret, *filter(None, ours))
+    passphrase = held[1].text if len(held) > 1 else None
     with gnupghome() as home:
         gpg = Gpg(home)
-        partner = usable(gpg, credentials.read(settings.partner_key_secret), "e")
-        signing, passphrase = _signing(gpg, settings, credentials)
-        yield Keyring(gpg=gpg, partner=partner, signing=signing, passphrase=passphrase)
+        wanted: list[tuple[Capability, tuple[Secret, ...], str]] = [("e", (theirs,), _imported(gpg, theirs, "e"))]
+        if held:
+            wanted.append(("s", tuple(held), _imported(gpg, held[0], "s", passphrase)))
+        listed = gpg.list_keys()
+        keys = [_listed(listed, fingerprint, capability, used[0]) for capability, used, fingerprint in wanted]
+        for key, (capability, used, _) in zip(keys, wanted, strict=True):
+            names = tuple(_place(secret) for secret in used)
+            if names not in tried:
+                _try(gpg, key, capability, passphrase, names[0])
+                tried.add(names)
+        yield Keyring(gpg=gpg, partner=keys[0], signing=keys[1] if held else None, passphrase=passphrase)
 
 
 @contextmanager
@@ -100,25 +116,48 @@ def usable(
     `place` names in an error where the key is from, else the secret. Raises KeyUnusable with the reason, never with key
     material.
     """
-    place = place or f"secret {secret.name} version {secret.version}"
+    fingerprint = _imported(gpg, secret, capability, passphrase, place)
+    key = _listed(gpg.list_keys(), fingerprint, capability, secret, place)
+    _try(gpg, key, capability, passphrase, place or _place(secret))
+    return key
+
+
+def _place(secret: Secret) -> str:
+    return f"secret {secret.name} version {secret.version}"
+
+
+def _imported(
+    gpg: Gpg, secret: Secret, capability: Capability, passphrase: str | None = None, place: str | None = None
+) -> str:
+    """The fingerprint of the one key that a secret holds, imported."""
+    place = place or _place(secret)
     result = gpg.import_keys(cleaned(secret.value), passphrase=passphrase or None)
     fingerprints = sorted({fingerprint for fingerprint in result.fingerprints if fingerprint})
     if len(fingerprints) != 1:
         raise KeyUnusable(f"The {place} must hold one PGP key; gpg finds {len(fingerprints)} in it.")
-    (fingerprint,) = fingerprints
     if capability == "e" and result.sec_imported:
         raise KeyUnusable(f"The {place} must hold the partner's public key; it holds a private one.")
     if capability == "s" and not result.sec_imported and not result.sec_dups:
         raise KeyUnusable(f"The {place} must hold a private key to sign with; it holds a public one.")
-    listed = [entry for entry in gpg.list_keys(secret=capability == "s") if entry["fingerprint"] == fingerprint]
-    if not listed:
+    return str(fingerprints[0])
+
+
+def _listed(
+    listed: list[dict[str, Any]], fingerprint: str, capability: Capability, secret: Secret, place: str | None = None
+) -> Key:
+    """The key of that fingerprint, judged from what gpg lists."""
+    place = place or _place(secret)
+    entry = next((one for one in listed if one["fingerprint"] == fingerprint), None)
+    if entry is None:
         raise KeyUnusable(f"The {place} holds a key that gpg does not list: {fingerprint}.")
-    key = judged(listed[0], capability, secret.name, secret.version, place)
+    return judged(entry, capability, secret.name, secret.version, place)
+
+
+def _try(gpg: Gpg, key: Key, capability: Capability, passphrase: str | None, place: str) -> None:
     if capability == "e":
         _encrypts(gpg, key, place)
     else:
         _signs(gpg, key, passphrase, place)
-    return key
 
 
 def options(compression: str, digest: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Decrypt a sealed stream while it is being archived, as the partner will: proof that it can be read, and is signed.
 
-A second gpg has a home of its own with our public signing key and the private half of a throw-away key that is made for
-this run. The stream is encrypted to the partner and to that key; the throw-away key's packet is removed from what is
-archived and sent, so that the partner's file has one recipient.
+A second gpg opens it with the private half of a throw-away key that is made for this run, and compares the signature
+with our public key. The stream is encrypted to the partner and to the throw-away key, whose packet must be there; it is
+removed from what is archived and sent, so that the partner's file has one recipient.
 
 python-gnupg pushes gpg's output to a callback, so it runs in a background thread; the sealed chunks go there through a
 short queue. The result is judged when the stream has ended.
@@ -18,7 +18,7 @@ from typing import Final
 
 from pipeline.budget import Budget
 from pipeline.errors import OpenedDiffers, PipelineError
-from pipeline.pgp.home import Gpg, gnupghome
+from pipeline.pgp.home import Gpg
 from pipeline.pgp.keyring import Keyring
 from pipeline.pgp.status import Decryption
 from pipeline.records.schema import Opened
@@ -119,32 +119,28 @@ class Opener:
 
 @contextmanager
 def opening(keys: Keyring, budget: Budget) -> Iterator[Opener]:
-    """An opener with a home and a throw-away key of its own, removed when the block ends. Raises SealFailed."""
-    with gnupghome() as home:
-        gpg = Gpg(home)
-        if keys.signing is not None:
-            gpg.import_keys(keys.gpg.export_keys(keys.signing.fingerprint))
-        made = gpg.gen_key(
-            gpg.gen_key_input(
-                key_type="EDDSA",
-                key_curve="ed25519",
-                key_usage="sign",
-                subkey_type="ECDH",
-                subkey_curve="cv25519",
-                subkey_usage="encrypt",
-                name_real="opened again",
-                name_email="throw-away@invalid",
-                expire_date="1d",
-                no_protection=True,
-            )
+    """An opener with a throw-away key of its own, in the home of the keys. Raises SealFailed, OpenedDiffers."""
+    gpg = keys.gpg.for_a_stream()
+    made = keys.gpg.gen_key(
+        keys.gpg.gen_key_input(
+            key_type="EDDSA",
+            key_curve="ed25519",
+            key_usage="sign",
+            subkey_type="ECDH",
+            subkey_curve="cv25519",
+            subkey_usage="encrypt",
+            name_real="opened again",
+            name_email="throw-away@invalid",
+            expire_date="1d",
+            no_protection=True,
         )
-        if not made.fingerprint:
-            raise OpenedDiffers("gpg could not make the throw-away key that opens the sealed file again.")
-        keys.gpg.import_keys(gpg.export_keys(made.fingerprint))
-        listed = gpg.list_keys(keys=made.fingerprint)[0]
-        key_ids = frozenset(str(keyid).upper() for keyid in (listed["keyid"], *listed["subkey_info"]))
-        ready = Opener(gpg.for_a_stream(), made.fingerprint, key_ids, budget)
-        try:
-            yield ready
-        finally:
-            ready.close()
+    )
+    if not made.fingerprint:
+        raise OpenedDiffers("gpg could not make the throw-away key that opens the sealed file again.")
+    listed = keys.gpg.list_keys(keys=made.fingerprint)[0]
+    key_ids = frozenset(str(keyid).upper() for keyid in (listed["keyid"], *listed["subkey_info"]))
+    ready = Opener(gpg, made.fingerprint, key_ids, budget)
+    try:
+        yield ready
+    finally:
+        ready.close()

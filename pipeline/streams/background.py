@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -59,6 +59,42 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
     with pool("together", len(calls)) as threads:
         running = [threads.submit(call) for call in calls]
     return [one.result() for one in running]
+
+
+class Preparation(Generic[T]):
+    """A context that is entered in a background thread, so that it is ready when it is needed."""
+
+    def __init__(self, make: Callable[[], AbstractContextManager[T]]) -> None:
+        self._make = make
+        self._ending = ExitStack()
+        self._made: list[T] = []
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Begin to enter it, if that was not begun."""
+        self._thread = self._thread or start("prepare", self._work)
+
+    def ready(self) -> T:
+        """What the context gives; waits for it, and raises its error."""
+        self.begin()
+        assert self._thread is not None
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._made[0]
+
+    def close(self) -> None:
+        """Leave the context, once, if it was entered."""
+        if self._thread is not None:
+            self._thread.join()
+        self._ending.close()
+
+    def _work(self) -> None:
+        try:
+            self._made.append(self._ending.enter_context(self._make()))
+        except BaseException as error:  # noqa: BLE001  # raised in the caller's thread
+            self._error = error
 
 
 @contextmanager

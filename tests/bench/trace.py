@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from localcloud import sampledata
 from localcloud.pubsub.message import Message
 from tests.bench import data
 from tests.bench.figures import Figure
-from tests.bench.harness import UNLIMITED, Options, bench_deployment, sweep
+from tests.bench.harness import Options, bench_deployment, sweep
 from tests.faults.push import asking_for, push
 
 ROWS: Final = 1_000
@@ -46,17 +46,17 @@ def run(options: Options) -> Iterator[Figure]:
     source = Path(__file__).with_name("traced.py")
     spans = options.directory / "spans.jsonl"
     with bench_deployment(options, "trace", narrow=False) as deployment:
-        window, dataset = data.hour(0), deployment.datasets["payments"]
-        deployment.tables.load(dataset.table, sampledata.rows(dataset, window, ROWS, outside=0.0))
-        deployment.tables.complete(["payments"], window.end)
-        function = deployment.function(name="traced", SPANS=str(spans), **UNLIMITED)
-        function.python, function.source = options.python, source
+        windows, dataset = [data.hour(number) for number in range(WARM + 1)], deployment.datasets["payments"]
+        for window in windows:
+            deployment.tables.load(dataset.table, sampledata.rows(dataset, window, ROWS, outside=0.0))
+        deployment.tables.complete(["payments"], windows[0].end)
+        made = deployment.function(name="traced")
+        function = replace(made, settings={**made.settings, "SPANS": str(spans)}, python=options.python, source=source)
         function.start()
         try:
-            for number in range(WARM + 1):
-                began = _pushed(function.url, asking_for(window, "payments", revise=number > 0), spans)
-            delivery = _read(spans, began)
-            duplicate = _read(spans, _pushed(function.url, asking_for(data.hour(0), "payments"), spans))
+            for window in windows:
+                delivery = _traced(function.url, asking_for(window, "payments"), spans)
+            duplicate = _traced(function.url, asking_for(windows[-1], "payments"), spans)
         finally:
             function.stop()
         sweep(deployment)
@@ -65,17 +65,13 @@ def run(options: Options) -> Iterator[Figure]:
         yield from _figures(name, found)
 
 
-def _pushed(url: str, message: Message, spans: Path) -> float:
-    """Carry out one message with a file of spans of its own; when it was pushed, by the wall clock."""
-    spans.unlink(missing_ok=True)
+def _traced(url: str, message: Message, path: Path) -> list[Span]:
+    """Carry out one message; the spans, in order of their beginning."""
+    path.unlink(missing_ok=True)
     began = time.time()
     answer = push(url, message)
     if not answer.acknowledges:
         raise RuntimeError(f"The traced message was answered {answer.status}.")
-    return began
-
-
-def _read(path: Path, began: float) -> list[Span]:
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     spans = [Span(one["service"], one["what"], one["began"] - began, one["ended"] - began) for one in entries]
     return sorted(spans, key=lambda one: one.began)

@@ -102,8 +102,8 @@ def _watch_processes() -> None:
             note("gpg", known[1], known[0])
         return code
 
-    subprocess.Popen.__init__ = started  # type: ignore[method-assign]
-    subprocess.Popen.wait = waited  # type: ignore[method-assign]
+    process: Any = subprocess.Popen
+    process.__init__, process.wait = started, waited
 
 
 GPG: Final = frozenset(
