@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -16,10 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 import asyncssh
-import requests
 from asyncssh import sftp
 from asyncssh.sftp import SFTPClientHandler
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
@@ -29,9 +26,9 @@ from requests.adapters import HTTPAdapter
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from main import handle as handle  # the repository is on the path only now
+from tests.bench.naming import named
 
 SPANS: Final = Path(os.environ["SPANS"])
-NAME: Final = re.compile(rb'"name": "[^"]*?([^"/]+)"')
 _writing = threading.Lock()
 
 
@@ -40,17 +37,6 @@ def note(service: str, what: str, began: float) -> None:
     line = json.dumps({"service": service, "what": what, "began": began, "ended": time.time()})
     with _writing, SPANS.open("a") as file:
         file.write(line + "\n")
-
-
-def _request(request: requests.PreparedRequest) -> tuple[str, str]:
-    url = urlsplit(str(request.url))
-    if "/bigquery/" in url.path:
-        return "bigquery", f"{request.method} {url.path.rpartition('/projects/')[2].partition('/')[2].split('/')[0]}"
-    name = unquote(url.path.rpartition("/o/")[2]).rpartition("/")[2] if "/o/" in url.path else ""
-    kind = "upload" if "upload" in url.path else "list" if url.path.endswith("/o") else name
-    if request.method == "POST" and isinstance(request.body, bytes) and (named := NAME.search(request.body)):
-        kind += f" {named[1].decode()}"
-    return "storage", f"{request.method} {kind}"
 
 
 def _timed(owner: Any, name: str, describe: Callable[..., tuple[str, str]]) -> None:
@@ -114,7 +100,7 @@ REQUESTS: Final = {
     value: name.removeprefix("FXP_").lower() for name, value in vars(sftp).items() if name.startswith("FXP_")
 }
 
-_timed(HTTPAdapter, "send", lambda _, request, *__, **___: _request(request))
+_timed(HTTPAdapter, "send", lambda _, request, *__, **___: named(request))
 _timed(SecretManagerServiceClient, "access_secret_version", lambda *_, name, **__: ("secrets", name.split("/")[3]))
 _timed(BigQueryReadClient, "create_read_session", lambda *_, **__: ("bigquery", "create read session"))
 _timed(BigQueryReadClient, "read_rows", lambda *_, **__: ("bigquery", "read rows"))

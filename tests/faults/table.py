@@ -99,7 +99,7 @@ def _extract() -> Iterator[Cell]:
     yield Cell("extract", "end", _warehouse("ReadRows", "error", after=-1), rows=MANY)
     yield Cell("extract", "hang", stalled, ("out-of-time",), rows=MANY, budget=BUDGET)
     yield Cell("extract", "kill", stalled, rows=MANY, reached=_uploading)
-    yield Cell("extract", "lost", _warehouse("jobs.insert", "close", after=-1))
+    yield Cell("extract", "lost", _warehouse("CreateReadSession", "error", after=-1))
     for way, missing in (("before", 0), ("middle", 2), ("end", 5)):
         broken = _warehouse("ReadRows", "wrong-rows", after=missing)
         yield Cell("check", way, broken, ("source-changed",), rows=MANY)

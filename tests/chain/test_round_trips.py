@@ -1,0 +1,116 @@
+"""How often a small delivery waits for the store, and starts gpg: what goes out together counts once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from pipeline.pgp.home import Gpg
+from pipeline.window import HOUR, Slot, Window
+from tests.bench.naming import named
+from tests.deployment import HOUR as THEN
+from tests.deployment import InProcessDeployment
+
+PATIENCE = 120.0
+
+DUPLICATE = [{"GET list", "GET plan.json", "GET delivered-1-1.json"}]
+DELIVERY = [
+    *DUPLICATE,
+    {"POST plan.json"},
+    {"POST .csv", "POST .csv.pgp"},
+    {"POST sealed-1.json", "GET list", "GET .csv.pgp"},
+    {"POST sending"},
+    {"POST delivered-1-1.json"},
+]
+"""The requests of each turn: none of a turn is answered before all of it have come."""
+
+GPGS = 7
+"""Two imports, two listings, a throw-away key, encryption, decryption."""
+
+
+@dataclass
+class Turns:
+    """A store that serves in turns; `wrong` says what came out of turn, or did not come."""
+
+    left: list[set[str]] = field(default_factory=list)
+    here: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    serving: bool = False
+
+    def serve(self, turns: Sequence[set[str]]) -> None:
+        """From now on these turns."""
+        self.left, self.serving = list(turns), True
+
+    def come(self, what: str) -> None:
+        """Wait for the others of this turn."""
+        with self.changed:
+            if not self.serving:
+                return
+            if not self.left or what not in self.left[0]:
+                self.wrong.append(f"{what} when the turn was {self.left[:1]}")
+                return
+            turn, self.here = self.left[0], self.here | {what}
+            if self.here == turn:
+                self.left, self.here = self.left[1:], set()
+                self.changed.notify_all()
+            elif not self.changed.wait_for(lambda: not self.left or self.left[0] is not turn, PATIENCE):
+                self.wrong.append(f"{what} waited for {turn - self.here}")
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    """What every request to the store goes through."""
+    made, send = Turns(), HTTPAdapter.send
+
+    def sent(adapter: HTTPAdapter, request: requests.PreparedRequest, *more: Any, **options: Any) -> requests.Response:
+        service, what = named(request)
+        if service == "storage":
+            method, _, name = what.partition(" ")
+            kind = next((end for end in (".csv.pgp", ".csv") if name.endswith(end)), name)
+            made.come(f"{method} {'sending' if kind.startswith('sending-1-') else kind}")
+        return send(adapter, request, *more, **options)
+
+    monkeypatch.setattr(HTTPAdapter, "send", sent)
+    return made
+
+
+def hours(deployment: InProcessDeployment) -> tuple[Slot, Slot]:
+    """Two hours of payments; the first is delivered, so that the process is warm."""
+    first, second = (deployment.load(window=Window(THEN.start - n * HOUR, THEN.end - n * HOUR)) for n in (1, 0))
+    assert deployment.deliver(first).error is None
+    return first, second
+
+
+def test_a_small_delivery_waits_for_the_store_six_times_and_a_duplicate_once(
+    any_deployment: InProcessDeployment, turns: Turns
+) -> None:
+    _, slot = hours(any_deployment)
+    turns.serve(DELIVERY)
+    assert any_deployment.deliver(slot).error is None
+    assert (turns.left, turns.wrong) == ([], [])
+    turns.serve(DUPLICATE)
+    assert "delivery.unchanged" in any_deployment.deliver(slot).names
+    assert (turns.left, turns.wrong) == ([], [])
+
+
+def test_a_warm_delivery_starts_gpg_seven_times(
+    deployment: InProcessDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, slot = hours(deployment)
+    started: list[list[str]] = []
+    opening = Gpg._open_subprocess
+
+    def opened(gpg: Gpg, args: list[str], passphrase: bool = False) -> Any:
+        started.append(args)
+        return opening(gpg, args, passphrase)
+
+    monkeypatch.setattr(Gpg, "_open_subprocess", opened)
+    assert deployment.deliver(slot).error is None
+    assert len(started) == GPGS, started
