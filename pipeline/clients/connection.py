@@ -72,14 +72,14 @@ class Loop:
 
     def __init__(self, runner: asyncio.Runner, server: Server, connection: Connection) -> None:
         self._runner = runner
-        self._server = server
+        self.server = server
         self.connection = connection
         self.broken = False
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float | None = None) -> T:
         """Run one conversation, within `seconds` if given. Raises PartnerRefused, PartnerUnavailable, OutOfTime."""
         try:
-            return _bounded(self._runner, work, self._server, seconds)
+            return _bounded(self._runner, work, self.server, seconds)
         except (PartnerUnavailable, OutOfTime) as error:
             self.broken = not isinstance(error, PartnerRefused)
             raise

@@ -19,6 +19,8 @@ from pipeline.clients.connection import (
     CLEANUP_SECONDS,
     FAILURES,
     NOT_PERMITTED,
+    Connection,
+    Loop,
     NoSuchFile,
     SftpClient,
     SftpError,
@@ -53,32 +55,45 @@ def put(
     attempt: str,
     rename: bool,
     is_alone: Callable[[], bool] = lambda: True,
+    sweep: bool = True,
+    line: Loop | None = None,
 ) -> Placed:
     """Write the chunks under `name`, replacing what stands there, and confirm the size where that is permitted.
 
     With `rename` the name appears complete or not at all. An error of `chunks` closes the connection before the name
     is published. What a failure leaves is removed: the temporary name, and the final one only where `is_alone`, asked
-    then, says that it cannot be another attempt's. Raises PartnerUntrusted, PartnerRefused, PartnerUnavailable,
-    UploadDiffers, OutOfTime, and whatever `chunks` raises.
+    then, says that it cannot be another attempt's. With `sweep`, temporary files of killed attempts are removed
+    too. `line` is an open connection, of no use after an error; without one a connection is made. Raises
+    PartnerUntrusted, PartnerRefused, PartnerUnavailable, UploadDiffers, OutOfTime, and whatever `chunks` raises.
     """
 
-    async def work() -> Placed:
-        async with connection.connected(server) as opened:
-            sftp, final = opened.sftp, server.path(name)
-            target = server.path(f".{name}.{attempt}.part") if rename else final
-            size = await _write(sftp, target, chunks, server.budget, (lambda: True) if rename else is_alone)
-            if rename:
-                try:
-                    await _expect(sftp, target, size)
-                    await _publish(sftp, target, final, size)
-                except (*FAILURES, UploadDiffers):
-                    await _remove(sftp, target)
-                    raise
+    async def work(opened: Connection) -> Placed:
+        sftp, final = opened.sftp, server.path(name)
+        target = server.path(f".{name}.{attempt}.part") if rename else final
+        size = await _write(sftp, target, chunks, server.budget, (lambda: True) if rename else is_alone)
+        if rename:
+            try:
+                await _expect(sftp, target, size)
+                await _publish(sftp, target, final, size)
+            except (*FAILURES, UploadDiffers):
+                await _remove(sftp, target)
+                raise
+            if sweep:
                 await _sweep(sftp, server, name)
-            confirmation = await _expect(sftp, final, size)
-            return Placed(size, confirmation, opened.shown.host_key, opened.shown.protection)
+        confirmation = await _expect(sftp, final, size)
+        return Placed(size, confirmation, opened.shown.host_key, opened.shown.protection)
 
-    return connection.run(work(), server)
+    async def connected() -> Placed:
+        async with connection.connected(server) as opened:
+            return await work(opened)
+
+    if line is None:
+        return connection.run(connected(), server)
+    try:
+        return line.run(work(line.connection))
+    except BaseException:
+        line.broken = True  # dropped, not closed in order: that would give half a file its name
+        raise
 
 
 async def _write(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from pipeline import log
+from pipeline.clients import connection
+from pipeline.clients.connection import Loop
 from pipeline.clients.counts import PartCount
 from pipeline.deliver.plan import plan_for
 from pipeline.deliver.seal import Keys, seal, sealing_keys
@@ -28,6 +30,10 @@ from pipeline.window import Slot
 
 DONE: Final = ("r1/plan", "r1/delivered-1-1")
 """What there is to read of a message that comes again once nearly every delivery is done."""
+
+SOON_SENT: Final = 8 * 1024 * 1024
+"""Estimated bytes of a file that is sealed in about the time that a login takes: then the login begins with it. A
+partner's server need not wait for more."""
 
 FanOut = Callable[[list[Request]], None]
 """Has several requests carried out, each by a run of its own: the function publishes them, the command runs them."""
@@ -72,6 +78,15 @@ def _carry_on(request: Request, records: SlotFolder, run: Run, fan_out: FanOut, 
         _deliver_part(request, folder, plan, run, keys, fan_out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What a part is uploaded from where it was sealed just now, and the connection that is being opened for it."""
+
+    sealed: Sealed
+    pieces: Pieces | None
+    line: Preparation[Loop]
+
+
 def _deliver_part(
     request: Request, folder: Folder, plan: Plan, run: Run, keys: Preparation[Keys], fan_out: FanOut
 ) -> None:
@@ -98,13 +113,24 @@ def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run, keys:
     if part.part in folder.sealed_parts:
         _upload(request, folder, plan, part, run)
         return
+    with closing(Preparation(lambda: connection.loop(run.partner()))) as line:
+        if part.bytes <= SOON_SENT:
+            line.begin()
+        listed, sealed, pieces = _seal_alone(folder, plan, part, run, keys, request.cause)
+        _upload(request, listed, plan, part, run, _Ready(sealed, pieces, line))
+
+
+def _seal_alone(
+    folder: Folder, plan: Plan, part: PartCount, run: Run, keys: Preparation[Keys], cause: str
+) -> tuple[Folder, Sealed, Pieces | None]:
+    """Seal the only part; the records as they are then, the record that holds, and the archived bytes if they are ours.
+
+    It is recorded while the listing that comes before sending is made, and the first archived bytes are read. Nobody
+    can have delivered before the part was sealed: where the record is ours, the listing comes early enough.
+    """
     ours: list[tuple[Folder, Pieces]] = []
 
     def record(made: Sealed) -> Sealed:
-        """Record it while the listing that comes before sending is made, and the first archived bytes are read.
-
-        Nobody can have delivered before the part was sealed: where the record is ours, the listing comes early enough.
-        """
         holds: Sealed
         holds, listed, pieces = together(
             partial(folder.create_sealed, made), partial(_afresh, folder, run), partial(checked, made, run)
@@ -115,9 +141,11 @@ def _deliver_whole(request: Request, folder: Folder, plan: Plan, run: Run, keys:
             pieces.close()
         return holds
 
-    sealed = seal(folder, plan, part, run, keys, cause=request.cause, record=record)
-    listed, pieces = ours[0] if ours else (_afresh(folder, run), None)
-    _upload(request, listed, plan, part, run, sealed, pieces)
+    sealed = seal(folder, plan, part, run, keys, cause=cause, record=record)
+    if ours:
+        listed, pieces = ours[0]
+        return listed, sealed, pieces
+    return _afresh(folder, run), sealed, None
 
 
 def _fan_out_parts(request: Request, folder: Folder, plan: Plan, run: Run, fan_out: FanOut) -> None:
@@ -135,20 +163,20 @@ def _upload(
     plan: Plan,
     part: PartCount,
     run: Run,
-    sealed: Sealed | None = None,
-    pieces: Pieces | None = None,
+    ready: _Ready | None = None,
 ) -> None:
-    """Upload one part, unless it was uploaded; `sealed` and `pieces` are at hand where it was sealed just now."""
+    """Upload one part, unless it was uploaded; `ready` is what is at hand where it was sealed just now."""
     delivery = folder.delivery
     if is_settled(folder, part.part, cause=request.cause, resend=request.resend):
-        if pieces is not None:
-            pieces.close()
+        if ready is not None and ready.pieces is not None:
+            ready.pieces.close()
         log.emit("delivery.unchanged", revision=delivery.revision, part=part.part)
         return
-    sealed = sealed or folder.sealed(part.part)
+    sealed = ready.sealed if ready else folder.sealed(part.part)
     if sealed is None:
         raise ArchiveUnavailable(f"The record of sealed part {part.part} of {delivery} was listed and is gone.")
-    upload(folder, sealed, run, cause=request.cause, pieces=pieces)
+    pieces, line = (ready.pieces, ready.line) if ready else (None, None)
+    upload(folder, sealed, run, cause=request.cause, pieces=pieces, line=line)
     delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
     if delivered == {planned.part for planned in plan.parts}:
         _complete(folder, plan, run, again=part.part in folder.delivered_parts)

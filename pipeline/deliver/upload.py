@@ -12,12 +12,13 @@ from typing import Final
 
 from pipeline.budget import Budget
 from pipeline.clients import sftp
-from pipeline.clients.connection import CLEANUP_SECONDS
+from pipeline.clients.connection import CLEANUP_SECONDS, Loop
 from pipeline.deliver.pace import Pace
 from pipeline.errors import ArchiveDamaged, OutOfTime, PipelineError
 from pipeline.records.folder import Folder
 from pipeline.records.schema import Delivered, Sealed, Sending
 from pipeline.run import Run
+from pipeline.streams.background import Preparation
 
 Pieces = Generator[bytes, None, None]
 
@@ -25,8 +26,17 @@ READINGS: Final = 2
 """How often bytes are read before they count as damaged: once may be the reading's fault."""
 
 
-def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, pieces: Pieces | None = None) -> None:
+def upload(
+    folder: Folder,
+    sealed: Sealed,
+    run: Run,
+    *,
+    cause: str,
+    pieces: Pieces | None = None,
+    line: Preparation[Loop] | None = None,
+) -> None:
     """Upload one sealed part, confirm it, and record it. `pieces`: its bytes as `checked` gives them, if it did.
+    `line`: a connection that is being opened already.
 
     Raises ArchiveDamaged before anything is sent, PartnerUntrusted, PartnerRefused, PartnerUnavailable,
     UploadDiffers, UploadTooSlow, ArchiveUnavailable, OutOfTime.
@@ -36,7 +46,8 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, pieces: Piec
         if pieces is None:
             _still_as_recorded(sealed, run)
             pieces = checked(sealed, run)
-        server = run.partner()
+        opened = line.ready() if line is not None else None
+        server = opened.server if opened is not None else run.partner()
         intent = Sending(part=sealed.part, attempt=run.attempt)
         folder.announce(intent)
         pace = Pace(sealed.sealed.size, sealed.piece_size)
@@ -49,6 +60,8 @@ def upload(folder: Folder, sealed: Sealed, run: Run, *, cause: str, pieces: Piec
                     attempt=run.attempt,
                     rename=settings.sftp_publish == "rename",
                     is_alone=partial(_is_alone, folder, sealed.part, run),
+                    sweep=bool(folder.attempts(sealed.part)),
+                    line=opened,
                 )
             except OutOfTime as error:
                 raise pace.judged(error, run.budget.seconds, _failed(folder, sealed.part) + 1) from None
