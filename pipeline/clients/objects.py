@@ -19,6 +19,9 @@ from pipeline.streams import background
 TAKEN: Final = (api.PreconditionFailed, api.Forbidden)
 """Answers to a create where the object exists: 412, or 403 for an account that may not delete what it would replace."""
 
+NO_OBJECT: Final = (ValueError, KeyError, TypeError, AttributeError)
+"""What the client raises where an answer does not describe what it should."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -44,7 +47,10 @@ class Target(Protocol):
     name: str
 
     def put(self, name: str, content: bytes) -> StoredObject | None:
-        """Upload a small object that must not exist, in one request; None where the answer says nothing of it."""
+        """Upload a small object that must not exist, in one request; None where the answer says nothing of it.
+
+        Raises the client's errors.
+        """
 
     def begin(self, name: str) -> ResumableUpload:
         """An upload to an object that must not exist. Raises the client's errors."""

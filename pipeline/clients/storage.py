@@ -27,7 +27,7 @@ from requests.adapters import HTTPAdapter
 
 from pipeline.budget import Budget
 from pipeline.clients.deadline import bounded_session, unanswered
-from pipeline.clients.objects import TAKEN, Copy, described
+from pipeline.clients.objects import NO_OBJECT, TAKEN, Copy, described
 from pipeline.clients.objects import StoredObject as StoredObject
 from pipeline.clients.resumable import CHUNK, ResumableUpload
 from pipeline.clients.retries import noted
@@ -52,9 +52,6 @@ CALL_SECONDS: Final = 60.0
 
 CONNECTIONS: Final = 32
 """Connections that are kept open: more than are in use at a time, or each further request would make one of its own."""
-
-NO_OBJECT: Final = (ValueError, KeyError, TypeError, AttributeError)
-"""What the client raises where an answer does not describe what it should."""
 
 
 class Bucket:
@@ -92,10 +89,7 @@ class Bucket:
         return standing == content
 
     def put(self, name: str, content: bytes) -> StoredObject | None:
-        """Upload a small object that must not exist, in one request; None where the answer says nothing of it.
-
-        Raises the client's errors.
-        """
+        """See objects.Target."""
         blob = self.handle.blob(name)
         try:
             blob.upload_from_string(
@@ -178,7 +172,7 @@ class Bucket:
         """What the server says of an object; None where there is none. Raises ArchiveUnavailable."""
         with self.mapped(name):
             blob = self.handle.get_blob(name, **self.options())
-            return None if blob is None else StoredObject(name, int(blob.generation), int(blob.size), str(blob.crc32c))
+            return None if blob is None else described(blob._properties, name)
 
     def write(self, name: str, chunks: Iterable[bytes]) -> StoredObject:
         """Write a stream to an object that must not exist. Raises as Copy's methods do."""
