@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_jsonable_python
 
 from pipeline import log
 from pipeline.budget import Budget
-from pipeline.certify import publication
-from pipeline.certify.certification import Report, by_day, certify
-from pipeline.collect.collection import collect
 from pipeline.deliver.delivery import deliver
 from pipeline.deliver.failure import noted
 from pipeline.errors import (
@@ -24,11 +21,12 @@ from pipeline.errors import (
     RecordDamaged,
     UploadTooSlow,
 )
-from pipeline.keys import look_at_keys
 from pipeline.messages import Request, printable, write
 from pipeline.records.schema import Answer, Failure
 from pipeline.run import Run
-from pipeline.verify import verify
+
+if TYPE_CHECKING:
+    from pipeline.certify.certification import Report
 
 MOST_DATA: Final = 1_000_000
 """Characters of a message's data that are kept on the rejected topic: far more than any message of ours has."""
@@ -64,6 +62,7 @@ def carry_out(request: Request, run: Run) -> None:
 
 
 def _act(request: Request, run: Run) -> object:
+    """Carry it out. Nearly all messages ask for a delivery: other actions are imported when they are asked for."""
     if request.action != "verify":  # which says what is wrong with a contract, and leaves nothing behind
         run.contracts.archive()
     match request.action:
@@ -75,16 +74,25 @@ def _act(request: Request, run: Run) -> object:
             run.emit_recorded_alarms()
             return _certify(request, run)
         case "collect":
+            from pipeline.collect.collection import collect
+
             run.emit_recorded_alarms()
             return collect(run)
         case "keys":
+            from pipeline.keys import look_at_keys
+
             return look_at_keys(run)
         case "verify":
+            from pipeline.verify import verify
+
             return verify(run)
 
 
 def _certify(request: Request, run: Run) -> Report | None:
     """What certify found; a long window is fanned out by day, unless somebody waits for the answer."""
+    from pipeline.certify import publication
+    from pipeline.certify.certification import Report, by_day, certify
+
     days = by_day(request, run)
     if len(days) > 1 and not request.answer:
         publish(days, run)

@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
-from google.cloud.pubsub_v1 import PublisherClient
-from google.cloud.pubsub_v1.types import BatchSettings
 
 from pipeline.budget import Budget
 from pipeline.clients.deadline import asking, unanswered
 from pipeline.errors import TopicUnavailable
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.pubsub_v1 import PublisherClient
 
 SERVICE: Final = "Pub/Sub"
 PUBLISH: Final = "pubsub.topics.publish"
@@ -29,6 +30,9 @@ class Connections:
     @cached_property
     def publisher(self) -> PublisherClient:
         """Pub/Sub's client; each call is given its own time."""
+        from google.cloud.pubsub_v1 import PublisherClient  # most messages publish nothing, and it takes its time
+        from google.cloud.pubsub_v1.types import BatchSettings
+
         return PublisherClient(BatchSettings(max_messages=500))
 
 

@@ -16,6 +16,7 @@ from pipeline.window import HOUR, Slot, Window
 from tests.bench.naming import named
 from tests.deployment import HOUR as THEN
 from tests.deployment import InProcessDeployment
+from tests.sample_contract import table
 
 PATIENCE = 120.0
 
@@ -23,8 +24,8 @@ DUPLICATE = [{"GET list", "GET plan.json", "GET delivered-1-1.json"}]
 DELIVERY = [
     *DUPLICATE,
     {"POST plan.json"},
-    {"POST .csv", "POST .csv.pgp"},
-    {"POST sealed-1.json", "GET list", "GET .csv.pgp"},
+    {"POST .txt", "POST .txt.pgp"},
+    {"POST sealed-1.json", "GET list", "GET .txt.pgp"},
     {"POST sending"},
     {"POST delivered-1-1.json"},
 ]
@@ -73,7 +74,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
         service, what = named(request)
         if service == "storage":
             method, _, name = what.partition(" ")
-            kind = next((end for end in (".csv.pgp", ".csv") if name.endswith(end)), name)
+            kind = next((end for end in (".txt.pgp", ".txt") if name.endswith(end)), name)
             made.come(f"{method} {'sending' if kind.startswith('sending-1-') else kind}")
         return send(adapter, request, *more, **options)
 
@@ -82,10 +83,12 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
 
 
 def hours(deployment: InProcessDeployment) -> tuple[Slot, Slot]:
-    """Two hours of payments; the first is delivered, so that the process is warm."""
-    first, second = (deployment.load(window=Window(THEN.start - n * HOUR, THEN.end - n * HOUR)) for n in (1, 0))
+    """Two hours of a dataset that nothing is promised of; the first is delivered, so that the process is warm."""
+    first = deployment.load_sample(window=Window(THEN.start - HOUR, THEN.start))
+    deployment.tables.load("ledger_v2", table(THEN, 30))
+    deployment.tables.complete(["bookings"], THEN.end)
     assert deployment.deliver(first).error is None
-    return first, second
+    return first, Slot("bookings", THEN)
 
 
 def test_a_small_delivery_waits_for_the_store_six_times_and_a_duplicate_once(
