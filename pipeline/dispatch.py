@@ -11,6 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from pipeline import log
 from pipeline.budget import Budget
+from pipeline.clients import bigquery as bigquery  # every delivery asks it: imported at the start, not at its first use
 from pipeline.deliver.delivery import deliver
 from pipeline.deliver.failure import noted
 from pipeline.errors import (
