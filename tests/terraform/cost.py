@@ -132,7 +132,10 @@ def _running() -> Iterator[Line]:
         cost,
     )
     for what, factor in (
-        ("BigQuery on demand: deliveries read the hour twice", DELIVERY.scanned),
+        (
+            "BigQuery on demand: deliveries count the hour, and read it over the Storage Read API, of which 300 TiB are free",
+            DELIVERY.scanned,
+        ),
         (
             f"BigQuery: certify recounts {LOOK_BACK} hours, every hour: one column, of some all",
             CERTIFIED_SLOT.scanned * LOOK_BACK + CERTIFY.scanned + (LOOK_BACK - 2) // DEEP_HOURS,
