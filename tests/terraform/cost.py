@@ -133,7 +133,7 @@ def _running() -> Iterator[Line]:
     )
     for what, factor in (
         (
-            "BigQuery on demand: deliveries count the hour, and read it over the Storage Read API, of which 300 TiB are free",
+            "BigQuery on demand: deliveries count the hour; reading it is free up to 300 TiB",
             DELIVERY.scanned,
         ),
         (
