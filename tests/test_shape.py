@@ -97,7 +97,7 @@ def test_the_endpoint_of_an_emulator_decides_nothing_but_how_a_client_is_made() 
         for place, node in functions(modules()[module])
         if isinstance(node, ast.Attribute) and node.attr in ("_rest", "_grpc")
     }
-    assert {name.rpartition(".")[2] for name in deciding} <= {"__init__", "_process", "_options", "client", "reader"}
+    assert {name.rpartition(".")[2] for name in deciding} <= {"__init__", "_process", "_options", "_client", "reader"}
 
 
 def test_no_code_asks_whether_it_is_being_tested_or_runs_on_this_machine() -> None:
