@@ -10,7 +10,7 @@ COVERED = $(if $(COVER),--cov --cov-report=term:skip-covered)
 APART = tests/dbt tests/faults tests/chaos tests/deployed tests/terraform
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test test-dbt test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
+.PHONY: help setup packages demo up test test-dbt mutants test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: setup ## the tests of every module, of the chain and of operation (COVER=1
 
 test-dbt: setup ## dbt's models: hours of raw rows, written and generated, in DuckDB and in the local BigQuery
 	$(RUN) -m pytest -n $(WORKERS) tests/dbt $(PYTEST)
+
+mutants: setup ## one change at a time of dbt's SQL, each of which a test has to notice: half an hour
+	$(RUN) -m tests.dbt.mutants
 
 test-faults: setup ## the fault table and a small chaos run: every step broken in every way, then the message again
 	$(RUN) -m pytest tests/faults tests/chaos $(PYTEST)
