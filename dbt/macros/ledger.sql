@@ -82,10 +82,11 @@
   select * from fresh
   {%- set waiting = earlier('int_' ~ dataset ~ '__quarantined') %}
   {%- if waiting is not none and not compares_all(dataset) %}
+  {%- set held = adapter.get_columns_in_relation(waiting) | map(attribute='name') | map('lower') | list %}
   union all
   select
     {%- for name in columns %}
-    waiting.{{ name }},
+    {{ ('waiting.' ~ name) if name in held else 'null' }} as {{ name }}, {#- a column that is new in staging -#}
     {%- endfor %}
     true as is_filed,
     waiting.recorded_on as known_day,

@@ -15,6 +15,7 @@ import yaml
 
 from localcloud.dbt import PROJECT, ROOT, run
 from localcloud.processes import start
+from localcloud.rawdata import START
 from localcloud.warehouses import DuckDBFile, LocalBigQuery, Warehouse
 from tests.dbt import story
 from tests.dbt.rows import at, loaded, movement, payment
@@ -93,6 +94,30 @@ def test_a_column_that_is_added_reaches_new_rows_at_once_and_old_ones_when_asked
     sent = log(warehouse, "payments")
     run(warehouse, "build", now=at("17:02"), project=project)
     assert log(warehouse, "payments") == sent
+
+
+def test_a_column_that_staging_did_not_read_before_follows_the_runbooks_steps(
+    warehouse: Warehouse, project: Path
+) -> None:
+    extra = {"name": "changed_at", "logicalType": "timestamp", "physicalType": "TIMESTAMP", "description": "Changed."}
+    change(project, "payments", lambda table: table["properties"].append(extra))
+    models = project / "models"
+    staging = models / "staging" / "ledger" / "stg_ledger__payment.sql"
+    staging.write_text(
+        staging.read_text("utf-8").replace("        executed_at,", "        executed_at,\n        changed_at,")
+    )
+    described = '{name: executed_at, data_type: timestamp, description: "When the payment left."}'
+    for place in ("staging/ledger/_ledger__models.yml", "intermediate/payments/_payments__models.yml"):
+        text = (models / place).read_text("utf-8")
+        column = described.replace("executed_at", "changed_at").replace("When the payment left", "Changed")
+        (models / place).write_text(text.replace(described, f"{described}\n      - {column}"))
+    warehouse.load(loaded([payment("U", "U", "U", 2, status="executed")], "14:30"))
+    run(warehouse, "build", now=at("15:02"), project=project)
+    after = state(warehouse).marts["payments"]
+    assert after["payU",]["changed_at"] == START
+    assert {row["changed_at"] for key, row in after.items() if key != ("payU",)} == {None}
+    run(warehouse, "build", "--full-refresh", now=at("16:02"), project=project)
+    assert all(row["changed_at"] for row in state(warehouse).marts["payments"].values())
 
 
 def test_a_wider_decimal_and_a_new_value_let_the_rows_go_that_waited_for_them(
