@@ -59,6 +59,7 @@ class FaultHarness:
                 "PATH": f"{self.gpg.directory}:{os.environ['PATH']}",
                 "TMPDIR": str(self.temporary),
                 "PYTHONPATH": str(repository()),
+                "PGP_COMPRESSION": "none",  # a sealed file of several chunks and pieces, from few rows
                 **more,
             }
             made = self.deployment.function(name=name, workers=workers)
