@@ -118,7 +118,7 @@ def test_the_same_holds_for_a_revision_that_another_has_followed(
 
 def test_a_file_that_is_sent_again_to_settle_it_is_late_but_once(certifying: Certifying) -> None:
     deployment = certifying.deployment
-    slot = deployment.load_sample(contract=promising(minutes=1))
+    slot = deployment.load_sample(count=300, contract=promising(minutes=1))
     certifying.cut(slot)
     assert len(deployment.deliver(slot).named("delivery.late")) == 1
     again = deployment.deliver(slot)
