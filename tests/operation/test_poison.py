@@ -259,6 +259,9 @@ def test_a_lost_answer_to_the_record_loses_no_alert(returns: Returns, times: int
         cloud.end_faults()
     assert result.exit_code == (1 if times == 1 else 3)
     assert '"event": "returns.error"' in result.stderr
+    # The alarm of a typed command is recorded first; where that answer never comes, the file is said once more.
+    again = [] if times == 1 else ["ERROR.txt"]
+    assert [one["file_name"] for one in returns.collect(code=len(again))] == again
     assert returns.collect() == []
 
 
