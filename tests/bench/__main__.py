@@ -69,6 +69,7 @@ def _arguments() -> tuple[Options, list[str], Path]:
         quick=given.quick,
         full=given.full,
         record=given.record,
+        only_sizes=bool(given.sizes),
         python=given.python,
         directory=Path(tempfile.mkdtemp(prefix="pspp-bench-")),
         output=given.output,

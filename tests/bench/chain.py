@@ -44,10 +44,12 @@ class Taken:
 
 def run(options: Options) -> Iterator[Figure]:
     """A figure for each size and way; processor time beside the shell's; then one size with nothing at a distance."""
-    sizes = SMALL | {f"{size:,} MB": size * 1_000_000 // data.ROW_BYTES for size in options.sizes}
+    sizes = ({} if options.only_sizes else SMALL) | {
+        f"{size:,} MB": size * 1_000_000 // data.ROW_BYTES for size in options.sizes
+    }
     for label, rows in sizes.items():
         yield from _figures(options, label, rows, _samples(options, rows))
-    if not options.quick:
+    if not options.quick and not options.only_sizes:
         rows = 100 * 1_000_000 // data.ROW_BYTES
         near = _samples(options, rows, distance=NONE, ways=(STAGED, SHELL))
         yield _figure("100 MB on loopback", near, STAGED, goal=3.0, note=LOOPBACK)

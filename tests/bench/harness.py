@@ -39,6 +39,8 @@ class Options:
     output: Path
     distance: Distance = CLOUD
     record: bool = False
+    only_sizes: bool = False
+    """Whether the sizes were named on the command line: then no others are measured."""
 
 
 @dataclass(frozen=True, slots=True)
