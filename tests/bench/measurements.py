@@ -49,7 +49,8 @@ def record(found: Iterable[Figure], machine: dict[str, Any], command: str) -> No
     kept = read()
     for figure in found:
         place = kept.setdefault(figure.benchmark, {"figures": []})
-        place["machine"], place["command"] = machine, command
+        commands = dict.fromkeys([*place.get("command", "").split("; "), command])
+        place["machine"], place["command"] = machine, "; ".join(filter(None, commands))
         place["figures"] = [one for one in place["figures"] if one["name"] != figure.name] + [asdict(figure)]
     FILE.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     for path, text in texts():
