@@ -25,7 +25,7 @@ from tests.dbt.generated import KINDS, Story, hour
 from tests.dbt.state import KEYS, Mart, answer, key, log, shared, state
 
 STORIES = range(int(os.environ.get("PSPP_DBT_STORIES", "2")))
-BIGQUERY_STORIES = range(int(os.environ.get("PSPP_DBT_BIGQUERY_STORIES", "0")))
+BIGQUERY_STORIES = [(seed, "bigquery") for seed in range(int(os.environ.get("PSPP_DBT_BIGQUERY_STORIES", "0")))]
 HOURS = int(os.environ.get("PSPP_DBT_HOURS", "6"))
 EVENTS = 60
 NO_LIMIT = {"departure_limit": {"rows": 0, "share": 1}}
@@ -139,18 +139,17 @@ def picked(seed: int) -> list[str]:
     return Random(f"kinds/{seed}").choices(RUNS, k=HOURS)
 
 
-@pytest.mark.parametrize("seed", STORIES)
-def test_a_reader_of_every_complete_hour_holds_exactly_what_is_to_be_shared(seed: int, tmp_path: Path) -> None:
-    warehouse = DuckDBFile(tmp_path / "psp.duckdb")
-    follow(seed, picked(seed), warehouse, warehouse)
-
-
-@pytest.mark.parametrize("seed", BIGQUERY_STORIES)
-def test_a_reader_of_bigquery_holds_the_same(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "adapter"), [(seed, "duckdb") for seed in STORIES] + BIGQUERY_STORIES)
+def test_a_reader_of_every_complete_hour_holds_exactly_what_is_to_be_shared(
+    seed: int, adapter: str, tmp_path: Path
+) -> None:
+    raw = DuckDBFile(tmp_path / "psp.duckdb")
+    if adapter == "duckdb":
+        follow(seed, picked(seed), raw, raw)
+        return
     service = start("localcloud.bigquery", "--rest-port", "0", "--grpc-port", "0", logs=tmp_path)
     try:
-        warehouse = LocalBigQuery(service.ready["rest"])
-        follow(seed, picked(seed), warehouse, DuckDBFile(tmp_path / "raw.duckdb"))
+        follow(seed, picked(seed), LocalBigQuery(service.ready["rest"]), raw)
     finally:
         service.stop()
 
