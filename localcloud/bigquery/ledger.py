@@ -123,4 +123,4 @@ def _dump(fields: tuple[Field, ...]) -> str:
 
 
 def _fields(text: str) -> tuple[Field, ...]:
-    return tuple(Field(**entry) for entry in json.loads(text))
+    return tuple(Field(**{**entry, "policy_tags": tuple(entry.get("policy_tags", ()))}) for entry in json.loads(text))
