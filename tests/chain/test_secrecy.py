@@ -14,9 +14,10 @@ from tests.deployment import HOUR as THEN
 from tests.deployment import InProcessDeployment, asking
 from tests.sample_contract import CONTRACT, table
 
+# The pattern is what a log line may quote: it does not have the mark in it.
 MARKED = CONTRACT.replace(
     "{name: text, physicalName: free_text, physicalType: STRING",
-    "{name: text, physicalName: free_text, physicalType: STRING, logicalTypeOptions: {pattern: '^MARKED-'}",
+    "{name: text, physicalName: free_text, physicalType: STRING, logicalTypeOptions: {pattern: '^MARK[E]D-'}",
 )
 CASTING = (
     CONTRACT.replace("name: bookings\nversion", "name: casting\nversion")

@@ -17,6 +17,8 @@ from pipeline.clients import retries
 from tests.deployment import InProcessDeployment, Ran
 
 ALWAYS: Final = 10_000
+FEW, MANY = 30, 40_000
+"""Rows of a window: MANY are more than goes up in one request."""
 
 
 @pytest.fixture
@@ -30,9 +32,9 @@ def retried(ran: Ran) -> list[tuple[Any, Any]]:
     return [(event["service"], event["error"]) for event in ran.named("service.retry")]
 
 
-@pytest.mark.parametrize("match", ["o\\?", "upload_id=", "uploadType=multi"])
-def test_an_error_of_storage_that_passes_is_one_event(deployment: InProcessDeployment, match: str) -> None:
-    slot = deployment.load()
+@pytest.mark.parametrize(("match", "rows"), [("o\\?", FEW), ("uploadType=multi", FEW), ("upload_id=", MANY)])
+def test_an_error_of_storage_that_passes_is_one_event(deployment: InProcessDeployment, match: str, rows: int) -> None:
+    slot = deployment.load(count=rows)
     deployment.break_storage(match, "error", status=503, times=2)
     ran = deployment.deliver(slot, message_id="m")
     assert ran.error is None
@@ -40,17 +42,23 @@ def test_an_error_of_storage_that_passes_is_one_event(deployment: InProcessDeplo
     assert (event["severity"], event["service"], event["message_id"]) == ("WARNING", "Cloud Storage", "m")
 
 
-@pytest.mark.parametrize("method", ["jobs.query", "jobs.insert"])
+@pytest.mark.parametrize(
+    ("method", "fault", "error"),
+    [
+        ("jobs.query", {"action": "refuse", "status": 500, "reason": "internalError"}, "InternalServerError"),
+        ("CreateReadSession", {"action": "error"}, "ServiceUnavailable"),
+    ],
+)
 def test_an_error_of_bigquery_that_lasts_is_in_the_log_before_the_budget_is_over(
-    deployment: InProcessDeployment, method: str
+    deployment: InProcessDeployment, method: str, fault: dict[str, Any], error: str
 ) -> None:
     slot = deployment.load()
     deployment.set(TIME_BUDGET_SECONDS="10")
-    deployment.cloud.break_warehouse(method, "refuse", times=ALWAYS, status=500, reason="internalError")
+    deployment.cloud.break_warehouse(method, times=ALWAYS, **fault)
     ran = deployment.deliver(slot)
     deployment.cloud.end_faults()
     assert ran.error is not None
-    assert retried(ran) == [("BigQuery", "InternalServerError")]
+    assert retried(ran) == [("BigQuery", error)]
     assert ran.named("service.retry")[0]["seconds"] < 5
 
 

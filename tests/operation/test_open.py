@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_what_nothing_vouches_for_is_not_given_away(operator: Operator, key: Pat
         ((str(file), "--key", str(stranger)), "not the one that the file is encrypted to"),
         ((str(file), "--key", str(key), "--signer", str(stranger)), "not by the signer's key"),
         ((str(file), "--key", str(key), "--unsigned"), "not by the signer's key"),
-        ((str(damaged), "--key", str(key)), "The signature is bad"),
+        ((str(damaged), "--key", str(key)), "The signature is bad|it is damaged"),  # by what the bit was of
         ((str(short), "--key", str(key)), "gpg cannot open the file"),
         ((str(tmp_path / "absent.pgp"), "--key", str(key)), "cannot be read"),
         (("gs://archive/absent",), "There is no object"),
@@ -94,7 +95,7 @@ def test_what_nothing_vouches_for_is_not_given_away(operator: Operator, key: Pat
     ):
         result = operator.run("open", *words)
         assert (result.exit_code, result.stdout) == (4, ""), words
-        assert said in result.stderr
+        assert re.search(said, result.stderr), result.stderr
 
 
 def test_a_sealed_file_needs_a_key_and_says_so(operator: Operator) -> None:
