@@ -28,15 +28,12 @@ from pipeline.budget import Budget
 from pipeline.clients import queries, reads, refusals
 from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, Waiting, plain
 from pipeline.clients.deadline import bounded_session, unanswered
+from pipeline.clients.reads import CALL_SECONDS, SERVICE
 from pipeline.clients.retries import noted
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
 from pipeline.settings import Settings
 from pipeline.window import Window
-
-SERVICE: Final = "BigQuery"
-CALL_SECONDS: Final = 120.0
-"""Longest that one REST call may take; a query may take several."""
 
 SMALL_BYTES: Final = 64 * 1024 * 1024
 """Estimated bytes of a file whose rows are read from the table itself, about a second's work of one stream. More rows
@@ -250,14 +247,16 @@ class Source:
     def _read(self, sql: str, parameters: Parameters, dataset: Dataset, purpose: str) -> Iterator[pa.RecordBatch]:
         with self._mapped(dataset, purpose):
             job = self._finished(sql, parameters, dataset, purpose)
-            yield from reads.batches(self._connections.reader, reads.whole(job.destination.path), self._budget)
+            yield from reads.batches(
+                self._connections.reader, reads.whole(job.destination.path), self._project, self._budget
+            )
 
     def _read_table(self, dataset: Dataset, window: Window, snapshot: datetime) -> Iterator[pa.RecordBatch]:
         """The rows of the window from the table itself. Raises Refused where the service does not take the filter."""
         wanted = reads.of_table(dataset, self.warehouse, window, snapshot)
         names = [column.name for column in dataset.columns]
         with self._mapped(dataset, "extract"):
-            for batch in reads.batches(self._connections.reader, wanted, self._budget):
+            for batch in reads.batches(self._connections.reader, wanted, self._project, self._budget):
                 picked = batch.select([column.source for column in dataset.columns])
                 yield picked.rename_columns(names)
 

@@ -23,6 +23,7 @@ from pipeline.window import Window
 
 SERVICE: Final = "BigQuery"
 CALL_SECONDS: Final = 120.0
+"""Longest that one call may take, of either API; a query may take several."""
 
 COMPRESSION: Final = storage_read.ArrowSerializationOptions(
     buffer_compression=storage_read.ArrowSerializationOptions.CompressionCodec.LZ4_FRAME
@@ -62,12 +63,12 @@ def of_table(dataset: Dataset, warehouse: str, window: Window, snapshot: datetim
     return session
 
 
-def batches(reader: Client, wanted: storage_read.ReadSession, budget: Budget) -> Iterator[pa.RecordBatch]:
+def batches(reader: Client, wanted: storage_read.ReadSession, project: str, budget: Budget) -> Iterator[pa.RecordBatch]:
     """The rows as Arrow batches, one in memory at a time, with a deadline, so that a stalled stream ends by itself.
 
-    Raises FilterRefused, the client's errors, OutOfTime.
+    `project` is the one that asks and is billed; the table may be another's. Raises FilterRefused, the client's errors,
+    OutOfTime.
     """
-    project = wanted.table.split("/")[1]
     try:
         session = reader.create_read_session(
             parent=f"projects/{project}",
