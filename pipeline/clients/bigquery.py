@@ -28,7 +28,8 @@ from pipeline.budget import Budget
 from pipeline.clients import queries, reads, refusals
 from pipeline.clients.counts import HourCount, HourTotals, PartCount, Readiness, RowChanges, Waiting, plain
 from pipeline.clients.deadline import bounded_session, unanswered
-from pipeline.clients.reads import CALL_SECONDS, SERVICE
+from pipeline.clients.reads import CALL_SECONDS
+from pipeline.clients.reads import SERVICE as SERVICE
 from pipeline.clients.retries import noted
 from pipeline.contracts.dataset import Dataset
 from pipeline.errors import ContractInvalid, SourceUnavailable
