@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline.certify.judged import Judged
-from pipeline.certify.verdict import Evidence
 from pipeline.messages import Request, write
 from pipeline.run import Run
 
@@ -68,14 +67,10 @@ def _message(found: Judged, run: Run) -> Request | None:
         case "refused":
             plan = found.recorded.plan
             return None if plan and plan.fingerprint == found.recount.fingerprint else plain
-        case "late rows" | "rejected by partner" if _has_late_rows(evidence) and run.settings.revise_late_rows:
+        # Late rows of a delivery that the partner rejects may be the fixed ones.
+        case "late rows" | "rejected by partner" if evidence.change.unsent and run.settings.revise_late_rows:
             return replace(plain, revise=True)
     return _sent_again(plain, found, run)
-
-
-def _has_late_rows(evidence: Evidence) -> bool:
-    """Whether rows are there that were not sent as they are now; of a rejected delivery they may be the fixed ones."""
-    return evidence.change.added > 0 or evidence.change.altered > 0
 
 
 def _sent_again(plain: Request, found: Judged, run: Run) -> Request | None:

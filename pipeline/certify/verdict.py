@@ -63,7 +63,7 @@ def judge(evidence: Evidence) -> Verdict:
         return "stalled" if evidence.stalled else "missing"
     faults: tuple[tuple[object, Verdict], ...] = (
         (evidence.rejected, "rejected by partner"),
-        (evidence.change.added or evidence.change.altered, "late rows"),
+        (evidence.change.unsent, "late rows"),
         (evidence.altered or any(one.altered for one in evidence.superseded), "partner mismatch"),
         (evidence.gone, "vanished"),
         (evidence.open_attempts or evidence.superseded, "unsettled"),

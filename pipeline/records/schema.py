@@ -165,6 +165,11 @@ class Change:
     moved: int = 0
     deleted: int = 0
 
+    @property
+    def unsent(self) -> int:
+        """Rows that are there and were never sent as they are now."""
+        return self.added + self.altered
+
 
 PartnerAnswer = Literal["listed", "listing closed", "not asked"]
 FileState = Literal["whole", "collected", "confirmed", "another size", "gone", "unproven"]

@@ -21,11 +21,15 @@ from pipeline.window import HOUR, Slot, Window, rfc3339
 from tests.chaos.auditor import Audit, audit
 from tests.chaos.deliverer import Deliverer
 from tests.chaos.random_faults import random_faults
+from tests.chaos.repeating import repeating
 from tests.chaos.watcher import watching
 from tests.faults.harness import FaultHarness, fault_harness
 from tests.faults.traces import leftovers, threads, until
 
 BUDGET: Final = 20
+PAUSE: Final = 0.1
+"""Seconds between two looks at what is to be certified or forwarded."""
+
 PART_ROWS: Final = 100
 SIZES: Final = (0, 1, 7, 30, 60, 260)
 PATIENCE: Final = 900.0
@@ -153,23 +157,17 @@ def _second(harness: FaultHarness, slots: Sequence[Slot], deliverer: Deliverer, 
 @contextmanager
 def _certifying(slots: Sequence[Slot], deliverer: Deliverer, chance: random.Random) -> Iterator[None]:
     """Certify some hour again and again, as the work goes on, for as long as the block runs."""
-    over, hours = threading.Event(), sorted({slot.window for slot in slots})
-    names = sorted({slot.dataset for slot in slots})
+    hours, names = sorted({slot.window for slot in slots}), sorted({slot.dataset for slot in slots})
+    asked_at = 0
 
-    def work() -> None:
-        asked_at = 0
-        while not over.wait(0.1):
-            if deliverer.pushes >= asked_at + CERTIFY_EVERY:
-                asked_at = deliverer.pushes
-                deliverer.publish(_asking(names, chance.choice(hours), action="certify"))
+    def ask() -> None:
+        nonlocal asked_at
+        if deliverer.pushes >= asked_at + CERTIFY_EVERY:
+            asked_at = deliverer.pushes
+            deliverer.publish(_asking(names, chance.choice(hours), action="certify"))
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
+    with repeating(ask, PAUSE):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _hours_pass(harness: FaultHarness) -> None:
@@ -197,20 +195,13 @@ def _prove(harness: FaultHarness, slots: Sequence[Slot], deliverer: Deliverer) -
 @contextmanager
 def _forwarding(harness: FaultHarness, deliverer: Deliverer) -> Iterator[None]:
     """What the functions publish comes back as messages, for as long as the block runs."""
-    over = threading.Event()
 
-    def work() -> None:
-        while not over.wait(0.1):
-            for data in harness.deployment.published():
-                deliverer.publish(data)
+    def forward() -> None:
+        for data in harness.deployment.published():
+            deliverer.publish(data)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
+    with repeating(forward, PAUSE):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _wait(harness: FaultHarness, deliverer: Deliverer) -> None:

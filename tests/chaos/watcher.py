@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.chaos.repeating import repeating
 from tests.chaos.sights import NAME, Seen
 
 SECONDS: Final = 0.02
@@ -19,7 +19,6 @@ def watching(directory: Path) -> Iterator[list[Seen]]:
     """Every content that stood under a final name while the block ran, and every absence of one that was there."""
     seen: list[Seen] = []
     known: dict[str, tuple[int, int]] = {}
-    over = threading.Event()
 
     def look() -> None:
         paths = {path.name: path for path in directory.iterdir() if NAME.fullmatch(path.name)}
@@ -36,15 +35,8 @@ def watching(directory: Path) -> Iterator[list[Seen]]:
             except FileNotFoundError:
                 continue  # replaced this very moment
 
-    def work() -> None:
-        while not over.wait(SECONDS):
-            look()
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
     try:
-        yield seen
+        with repeating(look, SECONDS):
+            yield seen
     finally:
-        over.set()
-        thread.join()
         look()
