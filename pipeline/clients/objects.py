@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 import google_crc32c
 from google.api_core import exceptions as api
@@ -15,6 +16,8 @@ from google.api_core import exceptions as api
 from pipeline.clients.resumable import CHUNK, ResumableUpload
 from pipeline.errors import ArchiveUnavailable
 from pipeline.streams import background
+
+T = TypeVar("T")
 
 TAKEN: Final = (api.PreconditionFailed, api.Forbidden)
 """Answers to a create where the object exists: 412, or 403 for an account that may not delete what it would replace."""
@@ -134,9 +137,9 @@ class Copy:
         for block in blocks:
             with self._bucket.mapped(self.name):
                 if upload is None and sum(map(len, block)) < CHUNK:
-                    self._put(b"".join(block))
+                    self._answer = self._unless_taken(partial(self._bucket.put, self.name, b"".join(block)))
                     continue
-                upload = upload or self._begun()
+                upload = upload or self._unless_taken(partial(self._bucket.begin, self.name))
                 if upload is not None:
                     upload.add(block)
         with self._bucket.mapped(self.name):
@@ -146,21 +149,11 @@ class Copy:
             except TAKEN as error:
                 self._refusal = f" (it answered {error.code})"
 
-    def _put(self, content: bytes) -> None:
-        """Upload all there is in one request, unless the name was found to be taken."""
+    def _unless_taken(self, ask: Callable[[], T]) -> T | None:
+        """What is asked of the store under the name; None where the name is taken."""
         if not self._refusal:
             try:
-                self._answer = self._bucket.put(self.name, content)
-            except TAKEN as error:
-                if self._bucket.stat(self.name) is None:
-                    raise
-                self._refusal = f" (it answered {error.code})"
-
-    def _begun(self) -> ResumableUpload | None:
-        """The upload; None where the name is taken."""
-        if not self._refusal:
-            try:
-                return self._bucket.begin(self.name)
+                return ask()
             except TAKEN as error:
                 if self._bucket.stat(self.name) is None:
                     raise

@@ -71,8 +71,7 @@ def keyring(settings: Settings, credentials: Credentials, tried: Tried | None = 
     Raises KeyUnusable (expired, revoked, missing, wrong capability, wrong passphrase), CredentialsUnavailable.
     """
     tried = set() if tried is None else tried
-    ours = (settings.signing_key_secret, settings.signing_passphrase_secret) if settings.pgp_sign else ()
-    theirs, *held = credentials.read_all(settings.partner_key_secret, *filter(None, ours))
+    theirs, *held = credentials.read_all(settings.partner_key_secret, *_ours(settings))
     passphrase = held[1].text if len(held) > 1 else None
     with gnupghome() as home:
         gpg = Gpg(home)
@@ -92,20 +91,18 @@ def keyring(settings: Settings, credentials: Credentials, tried: Tried | None = 
 @contextmanager
 def signing_key(settings: Settings, credentials: Credentials) -> Iterator[Signing]:
     """Our signing key of this moment alone, in a home that is removed afterwards. Raises as `keyring` does."""
+    held = credentials.read_all(*_ours(settings))
+    passphrase = held[1].text if len(held) > 1 else None
     with gnupghome() as home:
         gpg = Gpg(home)
-        signing, passphrase = _signing(gpg, settings, credentials)
+        signing = usable(gpg, held[0], "s", passphrase) if held else None
         yield Signing(gpg=gpg, signing=signing, passphrase=passphrase)
 
 
-def _signing(gpg: Gpg, settings: Settings, credentials: Credentials) -> tuple[Key | None, str | None]:
-    """Our signing key and its passphrase, where files are signed at all."""
-    passphrase = None
-    if not settings.pgp_sign:
-        return None, None
-    if settings.signing_passphrase_secret:
-        passphrase = credentials.read(settings.signing_passphrase_secret).text
-    return usable(gpg, credentials.read(settings.signing_key_secret), "s", passphrase), passphrase
+def _ours(settings: Settings) -> list[str]:
+    """The secrets of our signing key and, if it has one, its passphrase; none where nothing is signed."""
+    named = [settings.signing_key_secret, settings.signing_passphrase_secret] if settings.pgp_sign else []
+    return [name for name in named if name]
 
 
 def usable(

@@ -56,7 +56,7 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
 
     Returns, or raises the error of the first call that has one, when all of them have ended.
     """
-    with pool("together", len(calls)) as threads:
+    with pool("together", max(len(calls), 1)) as threads:
         running = [threads.submit(call) for call in calls]
     return [one.result() for one in running]
 
