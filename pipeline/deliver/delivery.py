@@ -7,7 +7,7 @@ So a row that breaks the contract in any part keeps all of them here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -26,7 +26,6 @@ from pipeline.records.folder import Folder, SlotFolder
 from pipeline.records.schema import Plan, Sealed
 from pipeline.run import Run
 from pipeline.streams.background import Preparation, together
-from pipeline.window import Slot
 
 DONE: Final = ("r1/plan", "r1/delivered-1-1")
 """What there is to read of a message that comes again once nearly every delivery is done."""
@@ -176,13 +175,16 @@ def _upload(
     if sealed is None:
         raise ArchiveUnavailable(f"The record of sealed part {part.part} of {delivery} was listed and is gone.")
     pieces, line = (ready.pieces, ready.line) if ready else (None, None)
-    upload(folder, sealed, run, cause=request.cause, pieces=pieces, line=line)
-    delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
-    if delivered == {planned.part for planned in plan.parts}:
-        _complete(folder, plan, run, again=part.part in folder.delivered_parts)
+    with closing(Preparation(lambda: nullcontext(_was_overdue(folder)))) as overdue:
+        if delivery.revision == 1 and run.deployment.promises.get(delivery.slot.dataset):
+            overdue.begin()  # while it is sent, so that nobody waits for it
+        upload(folder, sealed, run, cause=request.cause, pieces=pieces, line=line)
+        delivered = {part.part} if len(plan.parts) == 1 else _afresh(folder, run).delivered_parts | {part.part}
+        if delivered == {planned.part for planned in plan.parts}:
+            _complete(folder, plan, run, overdue, again=part.part in folder.delivered_parts)
 
 
-def _complete(folder: Folder, plan: Plan, run: Run, *, again: bool) -> None:
+def _complete(folder: Folder, plan: Plan, run: Run, overdue: Preparation[bool], *, again: bool) -> None:
     """Say that all parts are at the partner, and whether in the time that the contract promises.
 
     `in_time` is what Terraform's alerts on the promise count: once a slot, so not again where certify found it overdue.
@@ -198,16 +200,15 @@ def _complete(folder: Folder, plan: Plan, run: Run, *, again: bool) -> None:
         log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), **figures)
         return
     is_late = late > promise.within
-    in_time = None if is_late and _was_overdue(delivery.slot, run) else not is_late
+    in_time = None if is_late and overdue.ready() else not is_late
     log.emit("delivery.completed", rows=plan.rows, parts=len(plan.parts), in_time=in_time, **figures)
     if is_late:
         run.alarm("delivery.late", f"{delivery}: promised {promise}.", **figures)
 
 
-def _was_overdue(slot: Slot, run: Run) -> bool:
-    """Whether a certificate says so; those of an hour that nothing was planned for stand in revision 0."""
-    records = run.records.folder(slot)
-    certificates = (records.revision(revision).certificate() for revision in (0, 1))
+def _was_overdue(folder: Folder) -> bool:
+    """Whether a certificate says so that was listed; those of an hour that nothing was planned for are revision 0's."""
+    certificates = (folder.records.revision(revision).certificate() for revision in (0, 1))
     return any(certificate is not None and certificate.overdue for certificate in certificates)
 
 

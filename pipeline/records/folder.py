@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The records of one delivery, as one listing saw them, with the time at which the store created each.
+    """The records of one delivery, as one listing of the slot's `records` saw them, with the store's time of each.
 
     Reads give what was listed then, creates what holds now: ours, or the record of a concurrent attempt that was
     first. All raise ArchiveUnavailable, RecordDamaged, OutOfTime.
@@ -65,8 +65,7 @@ class Folder:
 
     delivery: Delivery
     names: Mapping[str, datetime]
-    _bucket: Bucket = field(repr=False)
-    _contents: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
+    records: SlotFolder = field(repr=False)
 
     def plan(self) -> Plan | None:
         """The plan; None where there is none."""
@@ -211,15 +210,15 @@ class Folder:
         return record
 
     def _read(self, name: str, kind: type[R]) -> R | None:
-        path = self._path(name)
-        return stored(self._bucket, path, kind, listed=name in self.names, content=self._contents.get(path))
+        path, records = self._path(name), self.records
+        return stored(records._bucket, path, kind, listed=name in self.names, content=records._contents.get(path))
 
     def _create(self, name: str, record: R) -> tuple[R, bool]:
         """The record that holds from now on under that name, and whether it is the one given."""
         path, content = self._path(name), written(record)
-        if self._bucket.create(path, content):
+        if self.records._bucket.create(path, content):
             return record, True
-        winner = stored(self._bucket, path, type(record))
+        winner = stored(self.records._bucket, path, type(record))
         if winner is None:
             raise ArchiveUnavailable(f"The record {path} exists and cannot be read.")
         return winner, False
@@ -268,7 +267,7 @@ class SlotFolder:
         """The records of one revision."""
         prefix = f"r{revision}/"
         names = {name.removeprefix(prefix): at for name, at in self.names.items() if name.startswith(prefix)}
-        return Folder(Delivery(self.slot, revision), names, self._bucket, self._contents)
+        return Folder(Delivery(self.slot, revision), names, self)
 
     def kinds_since(self, earlier: SlotFolder) -> set[str]:
         """The kinds of record, such as `sealed`, that this listing has more than an earlier one."""

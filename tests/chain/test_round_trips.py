@@ -12,11 +12,12 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline.pgp.home import Gpg
-from pipeline.window import HOUR, Slot, Window
+from pipeline.window import HOUR, Slot, Window, rfc3339
 from tests.bench.naming import named
+from tests.chain.test_punctual import promising
 from tests.deployment import HOUR as THEN
-from tests.deployment import InProcessDeployment
-from tests.sample_contract import table
+from tests.deployment import InProcessDeployment, asking
+from tests.sample_contract import CONTRACT, table
 
 PATIENCE = 120.0
 
@@ -30,6 +31,9 @@ DELIVERY = [
     {"POST delivered-1-1.json"},
 ]
 """The requests of each turn: none of a turn is answered before all of it have come."""
+
+OVERDUE = [*DELIVERY[:-2], {"POST sending", "GET certificate-1.json"}, DELIVERY[-1]]
+"""Of an hour that certify found overdue before."""
 
 GPGS = 7
 """Two imports, two listings, a throw-away key, encryption, decryption."""
@@ -82,9 +86,10 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Turns:
     return made
 
 
-def hours(deployment: InProcessDeployment) -> tuple[Slot, Slot]:
-    """Two hours of a dataset that nothing is promised of; the first is delivered, so that the process is warm."""
-    first = deployment.load_sample(window=Window(THEN.start - HOUR, THEN.start))
+def hours(deployment: InProcessDeployment, contract: str = CONTRACT) -> tuple[Slot, Slot]:
+    """Two hours of a dataset; the first is delivered, so that the process is warm. Without a contract that says so,
+    nothing is promised."""
+    first = deployment.load_sample(contract=contract, window=Window(THEN.start - HOUR, THEN.start))
     deployment.tables.load("ledger_v2", table(THEN, 30))
     deployment.tables.complete(["bookings"], THEN.end)
     assert deployment.deliver(first).error is None
@@ -100,6 +105,25 @@ def test_a_small_delivery_waits_for_the_store_six_times_and_a_duplicate_once(
     assert (turns.left, turns.wrong) == ([], [])
     turns.serve(DUPLICATE)
     assert "delivery.unchanged" in any_deployment.deliver(slot).names
+    assert (turns.left, turns.wrong) == ([], [])
+
+
+def test_a_delivery_later_than_promised_waits_for_the_store_no_more_often(
+    any_deployment: InProcessDeployment, turns: Turns
+) -> None:
+    _, slot = hours(any_deployment, promising(1))
+    turns.serve(DELIVERY)
+    assert any_deployment.deliver(slot).named("delivery.late")
+    assert (turns.left, turns.wrong) == ([], [])
+
+
+def test_nor_does_one_that_certify_has_found_overdue(any_deployment: InProcessDeployment, turns: Turns) -> None:
+    _, slot = hours(any_deployment, promising(1))
+    any_deployment.set(FIRST_HOUR=rfc3339(slot.window.start))
+    assert any_deployment.run({"action": "certify", **asking(slot)}).named("delivery.overdue")
+    turns.serve(OVERDUE)
+    (completed,) = any_deployment.deliver(slot).named("delivery.completed")
+    assert "in_time" not in completed
     assert (turns.left, turns.wrong) == ([], [])
 
 

@@ -13,9 +13,9 @@ from localcloud.partner.faults import Fault
 from localcloud.pubsub.message import Message
 from pipeline.clients.storage import Bucket
 from pipeline.errors import RecordDamaged
-from pipeline.records.folder import Folder
+from pipeline.records.folder import SlotFolder
 from pipeline.records.schema import Sealed
-from pipeline.window import Delivery, Slot
+from pipeline.window import Slot
 from tests.faults import proof
 from tests.faults.harness import DATASET, FaultHarness
 from tests.faults.push import asking_for, push
@@ -143,7 +143,7 @@ def test_every_single_bit_of_a_record_matters(harness: FaultHarness) -> None:
     )
 
     def opened(turned: bytes) -> Sealed | None:
-        return Folder(Delivery(slot, 1), {"sealed-1": datetime.now(UTC)}, Kept(turned)).sealed(1)
+        return SlotFolder(slot, {"r1/sealed-1": datetime.now(UTC)}, Kept(turned)).revision(1).sealed(1)
 
     assert opened(content) is not None
     for position in range(len(content) * 8):
