@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -118,6 +119,7 @@ class InProcessDeployment(LocalDeployment):
                 main.handle(pushed({"message": message, "subscription": self.topic}))
             except PipelineError as raised:
                 error = raised
+        logging.getLogger(__name__).warning("%s", lines.getvalue())  # pytest shows it where the test fails
         return Ran([json.loads(line) for line in lines.getvalue().splitlines()], error)
 
     def deliver(self, slot: Slot, *, message_id: str = "", **more: object) -> Ran:

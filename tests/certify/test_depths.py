@@ -118,7 +118,7 @@ def _one(certifying: Certifying, hours_ago: int) -> Slot:
     end = Window.last_full_hour_before(datetime.now(UTC)).start
     slot = Slot("payments", Window.hour(end - timedelta(hours=hours_ago)))
     deployment.load(window=slot.window)
-    deployment.deliver(slot)
+    assert deployment.deliver(slot).error is None
     assert certifying.verdict(slot) == "certified"
     return slot
 
