@@ -8,29 +8,29 @@ trouble of one, or of one dataset, keeps no other from being judged and repaired
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
 from pipeline import log
+from pipeline.certify.depths import count
 from pipeline.certify.evidence import Recorded, evidence, read
 from pipeline.certify.judged import Judged, judged
 from pipeline.certify.partner import Shown, ask, sweep
-from pipeline.certify.recount import NOTHING, is_deep, recount, runs_of
+from pipeline.certify.recount import recount
 from pipeline.certify.repair import needs_repair, repair
 from pipeline.certify.verdict import judge
-from pipeline.clients.counts import HourCount, HourTotals, Readiness, Waiting
+from pipeline.clients.counts import Counted, Readiness, Waiting
 from pipeline.clients.storage import StoredObject
-from pipeline.contracts.dataset import Dataset
 from pipeline.errors import OutOfTime, PipelineError, SourceUnavailable, during
 from pipeline.messages import Request
 from pipeline.records.schema import Certificate, Failure, PartnerAnswer
 from pipeline.run import Run
 from pipeline.states import STATES
 from pipeline.streams import background
-from pipeline.window import HOUR, Slot, Window
+from pipeline.window import Slot, Window
 
 WORKERS: Final = 16
 """Slots that are read and judged at a time: a small request each after the other, so waiting takes longest."""
@@ -93,7 +93,7 @@ class _Source:
 
     ready: Readiness
     waiting: Waiting | None
-    totals: Mapping[datetime, HourTotals]
+    counted: Counted
     archive: Mapping[str, StoredObject]
     recorded: list[Recorded]
 
@@ -128,7 +128,8 @@ def certify(request: Request, run: Run) -> Certification:
     trouble = _Trouble()
     with run.stage("certify", window=str(window)) as figures:
         waiting = _waiting(request, run)
-        look = partial(_looked_at, waiting=waiting, window=window, run=run, trouble=trouble)
+        asked = request.full or request.window is not None
+        look = partial(_looked_at, waiting=waiting, window=window, asked=asked, run=run, trouble=trouble)
         found_of = {name: trouble.caught(look, name, name) for name in request.datasets}
         sources = {name: source for name, source in found_of.items() if source is not None}
         files = [name for source in sources.values() for recorded in source.recorded for name in recorded.every_file]
@@ -136,8 +137,7 @@ def certify(request: Request, run: Run) -> Certification:
         found = [
             one
             for name, source in sources.items()
-            for one in trouble.caught(lambda some: _judged(some, window, shown, request, run, trouble), source, name)
-            or ()
+            for one in trouble.caught(lambda some: _judged(some, shown, request, run, trouble), source, name) or ()
         ]
         repaired, left = _repaired(found, run, trouble)
         swept = sweep(
@@ -189,10 +189,13 @@ def _waiting(request: Request, run: Run) -> dict[str, Waiting]:
     return found
 
 
-def _looked_at(name: str, waiting: Mapping[str, Waiting], window: Window, run: Run, trouble: _Trouble) -> _Source:
+def _looked_at(
+    name: str, waiting: Mapping[str, Waiting], window: Window, *, asked: bool, run: Run, trouble: _Trouble
+) -> _Source:
     """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on.
 
-    The records come first: what is delivered after they were read is not looked for at the partner."""
+    The records come first: what is delivered after they were read is not looked for at the partner. Of hours that were
+    `asked` for, all columns are read."""
     folders = run.records.folders(name, window).values()
     with background.pool("certify", WORKERS) as workers:
         results = workers.map(lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
@@ -204,59 +207,31 @@ def _looked_at(name: str, waiting: Mapping[str, Waiting], window: Window, run: R
     first = run.settings.first_hour
     if first is None and any(one.plan is None for one in recorded):
         first = run.records.first_planned(name)
-    totals: dict[datetime, HourTotals] = {}
-    for contract, hours in _by_contract(recorded).items():
-        counted = run.source.hour_totals(contract, Window(min(hours), max(hours) + HOUR), ready.snapshot)
-        totals |= {start: counted[start] for start in hours if start in counted}
     due = [
         one
         for one in recorded
         if one.plan or one.lost or (first and one.slot.window.start >= first and one.contract.covers(one.slot.window))
     ]
-    return _Source(ready, waiting.get(name), totals, archive, due)
+    counted = count(due, window, ready.snapshot, run, everything=asked)
+    return _Source(ready, waiting.get(name), counted, archive, due)
 
 
-def _judged(
-    source: _Source, window: Window, shown: Shown, request: Request, run: Run, trouble: _Trouble
-) -> list[Judged]:
+def _judged(source: _Source, shown: Shown, request: Request, run: Run, trouble: _Trouble) -> list[Judged]:
     """The slots of one dataset, judged; what is new is recorded and told."""
-    everything = request.full or request.window is not None
-    deep = [
-        one
-        for one in source.recorded
-        if one.plan is not None
-        and (everything or is_deep(one.slot, one.plan, one.previous, _now(source, one.slot), window))
-    ]
-    counts = {one.slot.window.start: HourCount(0, "0") for one in deep}
-    for contract, starts in _by_contract(deep).items():
-        for hours in runs_of(starts):
-            counts |= run.source.hours(contract, hours, source.ready.snapshot)
 
     def work(one: Recorded) -> Judged:
-        hour = one.slot.window.start
-        now = recount(one.slot, one.plan, one.previous, _now(source, one.slot), counts.get(hour), source.ready, run)
+        now = recount(one.slot, one.plan, one.previous, source.counted, source.ready, run)
         found, at_partner = evidence(one, now, source.archive, shown, run, full=request.full)
         made = judged(one, now, found, judge(found), at_partner, shown, source.waiting, run.now(), full=request.full)
         if made.is_news:
             _announce(made, run)
+        if made.is_news or made.is_first_comparison:
             one.folder.add_certificate(made.certificate)
         return made
 
     with background.pool("certify", WORKERS) as workers:
         results = workers.map(lambda one: trouble.caught(work, one, one.slot), source.recorded)
         return [made for made in results if made is not None]
-
-
-def _by_contract(recorded: Iterable[Recorded]) -> dict[Dataset, list[datetime]]:
-    """The starts of the hours by the contract that their deliveries belong to."""
-    found: dict[Dataset, list[datetime]] = {}
-    for one in recorded:
-        found.setdefault(one.contract, []).append(one.slot.window.start)
-    return found
-
-
-def _now(source: _Source, slot: Slot) -> HourTotals:
-    return source.totals.get(slot.window.start, NOTHING)
 
 
 def _announce(made: Judged, run: Run) -> None:

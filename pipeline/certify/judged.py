@@ -39,6 +39,12 @@ class Judged:
         return previous is None or not self.certificate.says_the_same_as(previous)
 
     @property
+    def is_first_comparison(self) -> bool:
+        """Whether all columns were read now, and no certificate says that they were before."""
+        previous = self.recorded.previous
+        return self.certificate.compared is not None and (previous is None or previous.compared is None)
+
+    @property
     def is_newly_overdue(self) -> bool:
         """Whether this certificate is the first to find that the promised time is over."""
         previous = self.recorded.previous
@@ -78,6 +84,8 @@ def judged(
         partner=shown.answer,
         at_partner=dict(at_partner),
         change_total_now=recount.change_total,
+        counted=recount.counted,
+        compared=recount.compared,
         overdue=_is_overdue(recorded, verdict, now),
         waiting=waiting if waiting and waiting.concerns(recorded.slot.window.end) else None,
     )

@@ -119,20 +119,21 @@ class Source:
         rows = self._query(sql, _bounds(window), dataset, "count")
         return [PartCount.of(dict(row.items()), dataset.totals) for row in rows]
 
-    def hours(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[datetime, HourCount]:
-        """What each hour of a long window holds at the snapshot; hours without rows are left out."""
-        sql = queries.hours(dataset, self.warehouse, snapshot)
-        rows = self._query(sql, _bounds(window), dataset, "hours")
-        return {row["hour"]: HourCount(row["row_count"], plain(row["fingerprint"]) or "0") for row in rows}
+    def hours(self, dataset: Dataset, windows: Sequence[Window], snapshot: datetime) -> dict[datetime, HourCount]:
+        """What each hour of the windows, which are in order, holds at the snapshot; hours without rows are left out."""
+        sql = queries.hours(dataset, self.warehouse, snapshot, windows)
+        rows = self._query(sql, _bounds(*windows), dataset, "hours")
+        return {
+            row["hour"]: HourCount(HourTotals.of(dict(row.items())), plain(row["fingerprint"]) or "0") for row in rows
+        }
 
-    def hour_totals(self, dataset: Dataset, window: Window, snapshot: datetime) -> dict[datetime, HourTotals]:
-        """Rows and sum of their times of change in each hour of a long window; hours without rows are left out.
-
-        Reads one column, where `hours` reads all. Raises SourceUnavailable, OutOfTime.
-        """
-        sql = queries.hour_totals(dataset, self.warehouse, snapshot)
-        rows = self._query(sql, _bounds(window), dataset, "hour-totals")
-        return {row["hour"]: HourTotals(row["row_count"], plain(row["change_total"]) or "0") for row in rows}
+    def hour_totals(
+        self, dataset: Dataset, windows: Sequence[Window], snapshot: datetime
+    ) -> dict[datetime, HourTotals]:
+        """Rows and times of change of each hour: reads one column and those of the filter, where `hours` reads all."""
+        sql = queries.hour_totals(dataset, self.warehouse, snapshot, windows)
+        rows = self._query(sql, _bounds(*windows), dataset, "hour-totals")
+        return {row["hour"]: HourTotals.of(dict(row.items())) for row in rows}
 
     def changes(self, dataset: Dataset, window: Window, before: datetime, now: datetime) -> RowChanges:
         """How the rows of the window differ between two snapshots, joined in the warehouse.
@@ -292,8 +293,8 @@ def _named(dataset: Dataset) -> Parameters:
     return [bigquery.ScalarQueryParameter("dataset", "STRING", dataset.name)] if dataset.watermark else []
 
 
-def _bounds(window: Window) -> Parameters:
+def _bounds(*windows: Window) -> Parameters:
     return [
-        bigquery.ScalarQueryParameter("start", "TIMESTAMP", window.start),
-        bigquery.ScalarQueryParameter("end", "TIMESTAMP", window.end),
+        bigquery.ScalarQueryParameter("start", "TIMESTAMP", windows[0].start),
+        bigquery.ScalarQueryParameter("end", "TIMESTAMP", windows[-1].end),
     ]

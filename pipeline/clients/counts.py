@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pipeline.window import rfc3339
 
@@ -20,19 +20,35 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
-class HourCount:
-    """Rows of one hour as they are now, and the sum of their hashes."""
-
-    rows: int
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
 class HourTotals:
     """Rows of one hour as they are now, and the sum of their times of change in microseconds since 1970."""
 
     rows: int
     change_total: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """A row that `queries.hour_totals` gives."""
+        return cls(row["row_count"], plain(row["change_total"]) or "0")
+
+
+NOTHING: Final = HourTotals(0, "0")
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """The same of one hour, and the sum of the hashes of its rows, which is over all columns."""
+
+    totals: HourTotals
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one look at a dataset's hours counted, by the start of the hour: an hour is in one of the two at most."""
+
+    totals: Mapping[datetime, HourTotals]
+    columns: Mapping[datetime, HourCount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ class PartCount:
     """One part of a window as the warehouse counts it at a snapshot, and as the plan records it.
 
     `bytes` is an estimate of the CSV. `totals` are exact decimals or RFC 3339 times, as text, by the total's name.
+    `change_total` is the sum of the times of change in microseconds since 1970; plans of before 0.2.0 have none.
     """
 
     part: int
@@ -61,6 +78,7 @@ class PartCount:
     bytes: int
     fingerprint: str
     totals: Mapping[str, str | None]
+    change_total: str | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any], totals: Sequence[object]) -> Self:
@@ -72,6 +90,7 @@ class PartCount:
             bytes=row["byte_count"] or 0,
             fingerprint=plain(row["fingerprint"]) or "0",
             totals={str(total): plain(row[f"total_{number}"]) for number, total in enumerate(totals)},
+            change_total=plain(row["change_total"]) or "0",
         )
 
 

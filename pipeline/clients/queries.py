@@ -6,7 +6,7 @@ change column, so that a count and an extract, an hour apart, speak of the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -86,8 +86,16 @@ def _figures(dataset: Dataset) -> str:
     sums = "".join(f", {_total(total, dataset)} AS total_{number}" for number, total in enumerate(dataset.totals))
     return (
         f"COUNT(*) AS row_count, COUNT(DISTINCT {_key(dataset)}) AS key_count, SUM({_bytes(dataset)}) AS byte_count, "
-        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint{sums}"
+        f"{_fingerprint(dataset)}, {_changed(dataset)}{sums}"
     )
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    return f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint"
+
+
+def _changed(dataset: Dataset) -> str:
+    return f"SUM(CAST(UNIX_MICROS({_change(dataset)}) AS NUMERIC)) AS change_total"
 
 
 def _total(total: Total, dataset: Dataset) -> str:
@@ -110,25 +118,34 @@ def restriction(dataset: Dataset, window: Window) -> str:
     return _condition(dataset, _timestamp(window.start), _timestamp(window.end))
 
 
-def hours(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
-    """Rows and fingerprint of each hour between @start and @end at the snapshot: one look over many hours."""
-    return (
-        f"SELECT TIMESTAMP_TRUNC({_change(dataset)}, HOUR) AS hour, COUNT(*) AS row_count, "
-        f"SUM(CAST({_hash(_row(dataset))} AS NUMERIC)) AS fingerprint "
-        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
-    )
+def hours(dataset: Dataset, warehouse: str, snapshot: datetime, windows: Sequence[Window] = ()) -> str:
+    """What `hour_totals` gives, and the fingerprint of each hour: a look at all columns."""
+    return _by_hour(dataset, warehouse, snapshot, windows, f", {_fingerprint(dataset)}")
 
 
-def hour_totals(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:
+def hour_totals(dataset: Dataset, warehouse: str, snapshot: datetime, windows: Sequence[Window] = ()) -> str:
     """Rows of each hour between @start and @end and the sum of their times of change: a look at one column.
 
-    A row that comes, goes or changes again shows in them; a value that was altered without a new time does not.
+    A row that comes, goes or changes again shows in them; a value that was altered without a new time does not. Where
+    `windows` are given, hours between them are not read.
     """
+    return _by_hour(dataset, warehouse, snapshot, windows)
+
+
+def _by_hour(dataset: Dataset, warehouse: str, snapshot: datetime, windows: Sequence[Window], more: str = "") -> str:
     return (
-        f"SELECT TIMESTAMP_TRUNC({_change(dataset)}, HOUR) AS hour, COUNT(*) AS row_count, "
-        f"SUM(CAST(UNIX_MICROS({_change(dataset)}) AS NUMERIC)) AS change_total "
-        f"FROM {_rows(dataset, warehouse, snapshot)} GROUP BY hour ORDER BY hour"
+        f"SELECT TIMESTAMP_TRUNC({_change(dataset)}, HOUR) AS hour, COUNT(*) AS row_count, {_changed(dataset)}{more} "
+        f"FROM {_rows(dataset, warehouse, snapshot)}{_among(dataset, windows)} GROUP BY hour ORDER BY hour"
     )
+
+
+def _among(dataset: Dataset, windows: Sequence[Window]) -> str:
+    """The condition that a row lies in one of several windows, in constants: partitions between them are left out."""
+    if len(windows) < 2:
+        return ""
+    change = _change(dataset)
+    each = (f"{change} >= {_timestamp(one.start)} AND {change} < {_timestamp(one.end)}" for one in windows)
+    return f" AND ({' OR '.join(f'({one})' for one in each)})"
 
 
 def hashes(dataset: Dataset, warehouse: str, snapshot: datetime) -> str:

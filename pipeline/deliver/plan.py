@@ -121,4 +121,4 @@ def parts_needed(total: PartCount, most_rows: int, most_bytes: int) -> int:
 
 
 def _nothing(dataset: Dataset, part: int = 1) -> PartCount:
-    return PartCount(part, 0, 0, 0, "0", {str(total): None for total in dataset.totals})
+    return PartCount(part, 0, 0, 0, "0", {str(total): None for total in dataset.totals}, change_total="0")

@@ -61,6 +61,12 @@ class Plan(Record):
         """The sum over all rows of their hashes, whatever the parts."""
         return str(sum(int(part.fingerprint) for part in self.parts))
 
+    @property
+    def change_total(self) -> str | None:
+        """The sum of the times of change of all rows; None where an earlier version planned it."""
+        totals = [part.change_total for part in self.parts]
+        return None if None in totals else str(sum(int(total) for total in totals if total is not None))
+
     def part(self, number: int) -> PartCount | None:
         """The part of that number."""
         return next((part for part in self.parts if part.part == number), None)
@@ -185,6 +191,11 @@ class Certificate(Record):
     sum of the times of change of the rows that `fingerprint_now` is of. `overdue`: the time that the contract promises
     was over, and it was not all at the partner. Version 0.1.0 recorded none of these.
     `waiting` are the rows in quarantine that the hour lacked when it was certified; None: none, or not known.
+
+    `counted` is the warehouse's time at which rows and times of change were counted, `compared` that at which all
+    columns were read. Where nothing was due to be read, the times of the certificate before stand, with its figures.
+    `compared` None: not yet since the plan, whose fingerprint stands; certificates that say neither rest on a look
+    at all columns.
     """
 
     verdict: Verdict
@@ -201,11 +212,14 @@ class Certificate(Record):
     change_total_now: str | None = None
     waiting: Waiting | None = None
     overdue: bool = False
+    counted: datetime | None = None
+    compared: datetime | None = None
 
     def says_the_same_as(self, other: Certificate) -> bool:
-        """Whether they differ in nothing but who made them when, what waited then, and what was not recorded yet."""
+        """Whether they differ in nothing but who made them when, from which looks, what waited then, and what was not
+        recorded yet."""
         unknown = set() if other.partner else {"partner", "at_partner", "change_total_now"}
-        ignored = {"created", "version", "waiting"} | unknown
+        ignored = {"created", "version", "waiting", "counted", "compared"} | unknown
         return self.model_dump(exclude=ignored) == other.model_dump(exclude=ignored)
 
 

@@ -129,7 +129,8 @@ def _(delivered: Delivered, revision: int, subject: _Subject) -> Iterator[Moment
 @_of.register
 def _(certificate: Certificate, revision: int, subject: _Subject) -> Iterator[Moment]:
     state = STATES[certificate.verdict]
-    sentence = state.meaning if state.needs_attention else f"{certificate.rows_now:,} rows at the source."
+    how = "" if certificate.counted is None else f", all columns {'read' if certificate.compared else 'not read yet'}"
+    sentence = state.meaning if state.needs_attention else f"{certificate.rows_now:,} rows at the source{how}."
     lines = certificate.problems + ((f"{certificate.waiting}",) if certificate.waiting else ())
     yield Moment(certificate.created, revision, certificate.verdict, sentence, lines, is_bad=state.needs_attention)
 

@@ -85,7 +85,7 @@ def _deliver(deployment: LocalDeployment, dataset: Dataset, window: Window) -> N
     made = settings.from_environment(deployment.environment())
     source = Source(Connections(made), made, Budget.of(600))
     snapshot = source.readiness(dataset).snapshot
-    counts = source.hours(dataset, window, snapshot)
+    counts = source.hours(dataset, [window], snapshot)
     records, archive = (Bucket(deployment.cloud.storage, name, Budget.of(3000)) for name in ("records", "archive"))
 
     def one(slot: Slot) -> None:
@@ -104,11 +104,11 @@ def _recorded(
     records: Records,
     archive: Bucket,
 ) -> None:
-    folder = records.folder(slot).revision(1)
-    part = PartCount(part=1, rows=count.rows, keys=count.rows, bytes=1, fingerprint=count.fingerprint, totals={})
+    folder, rows, total = records.folder(slot).revision(1), count.totals.rows, count.totals.change_total
+    part = PartCount(1, rows, rows, 1, count.fingerprint, {}, total)
     bounds = {"start": slot.window.start, "end": slot.window.end}
     plan = {"dataset": dataset.name, "contract": dataset.version, "contract_sha256": dataset.sha256, "revision": 1}
-    folder.create_plan(Plan(**plan, **bounds, snapshot=snapshot, rows=count.rows, parts=(part,), cause="backfill"))  # type: ignore[arg-type]
+    folder.create_plan(Plan(**plan, **bounds, snapshot=snapshot, rows=rows, parts=(part,), cause="backfill"))  # type: ignore[arg-type]
     name = dataset.file_for(folder.delivery, 1, 1)
     csv, sealed = (_archived(archive, f"{folder.delivery.folder}/attempt/{one}") for one in (name, f"{name}.pgp"))
     folder.create_sealed(
@@ -116,7 +116,7 @@ def _recorded(
             part=1,
             attempt="attempt",
             file_name=f"{name}.pgp",
-            rows=count.rows,
+            rows=rows,
             csv=csv,
             sealed=sealed,
             piece_size=8_388_608,

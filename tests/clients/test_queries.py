@@ -14,6 +14,7 @@ from tests.sample_contract import CONTRACT, sample_contract
 
 WAREHOUSE = "project-1.set"
 SNAPSHOT = datetime(2026, 11, 23, 14, 3, 4, 567_890, tzinfo=UTC)
+WITH_GAP = [Window.hour(datetime(2026, 11, 23, hour, tzinfo=UTC)) for hour in (9, 12)]
 ROWS: dict[str, Callable[[Dataset], str]] = {
     "totals": lambda dataset: queries.totals(dataset, WAREHOUSE, SNAPSHOT, 1),
     "totals by part": lambda dataset: queries.totals(dataset, WAREHOUSE, SNAPSHOT, 7),
@@ -21,6 +22,7 @@ ROWS: dict[str, Callable[[Dataset], str]] = {
     "extract of a part": lambda dataset: queries.extract(dataset, WAREHOUSE, SNAPSHOT, 3, 7),
     "hour totals": lambda dataset: queries.hour_totals(dataset, WAREHOUSE, SNAPSHOT),
     "hours": lambda dataset: queries.hours(dataset, WAREHOUSE, SNAPSHOT),
+    "hours with a gap": lambda dataset: queries.hours(dataset, WAREHOUSE, SNAPSHOT, WITH_GAP),
     "hashes": lambda dataset: queries.hashes(dataset, WAREHOUSE, SNAPSHOT),
 }
 OTHERS: dict[str, Callable[[Dataset], str]] = {
@@ -91,7 +93,8 @@ def test_the_totals_are_those_of_the_contract_by_number() -> None:
     statement = parsed(queries.totals(sample_contract(), WAREHOUSE, SNAPSHOT, 1))
     assert isinstance(statement, exp.Select)
     names = [one.alias for one in statement.expressions]
-    assert names == ["part", "row_count", "key_count", "byte_count", "fingerprint", "total_0", "total_1", "total_2"]
+    counted = ["row_count", "key_count", "byte_count", "fingerprint", "change_total"]
+    assert names == ["part", *counted, "total_0", "total_1", "total_2"]
 
 
 def test_one_part_is_no_condition_and_several_cut_by_the_key_alone() -> None:

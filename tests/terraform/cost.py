@@ -7,11 +7,12 @@ europe-west1, in US dollars, without discounts (https://cloud.google.com/product
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.certify.recount import DEEP_HOURS
+from pipeline.certify.depths import due
 from pipeline.log import ALERTS
 from pipeline.settings import Settings
 from tests.bench.measurements import median
@@ -50,12 +51,12 @@ class Counted:
 DELIVERY: Final = Counted(class_a=11, class_b=3, secrets=5, scanned=1.0)
 """One delivery of one part. Its rows are read over the Storage Read API, of which 300 TiB a month are free."""
 
-CERTIFY: Final = Counted(class_a=20, class_b=28, secrets=5, scanned=2.0)
-"""One certify of one dataset, whatever its look-back, with the page and the ledger's page of one delivery's records."""
+CERTIFY: Final = Counted(class_a=20, class_b=28, secrets=5, scanned=1.0)
+"""One certify of one dataset with a look-back below a day, whatever its length, with the page and the ledger's page of
+one delivery's records. All columns of one hour are read."""
 
 CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=0.04)
-"""One hour of one dataset in a certify that finds nothing new; of the first, the last and each 24th hour before it all
-columns are read."""
+"""One hour of one dataset in a certify that finds nothing new and reads rows and times of change alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,16 @@ def _running() -> Iterator[Line]:
         cost,
         cost,
     )
+    looks = Counter(due(hours, LOOK_BACK) for hours in range(1, LOOK_BACK + 1))
     for what, factor in (
         (
             "BigQuery on demand: deliveries count the hour; reading it is free up to 300 TiB",
             DELIVERY.scanned,
         ),
         (
-            f"BigQuery: certify recounts {LOOK_BACK} hours, every hour: one column, of some all",
-            CERTIFIED_SLOT.scanned * LOOK_BACK + CERTIFY.scanned + (LOOK_BACK - 2) // DEEP_HOURS,
+            f"BigQuery: certify recounts, every hour, one column of {looks['totals']} hours, all columns of "
+            f"{looks['columns']}",
+            CERTIFIED_SLOT.scanned * looks["totals"] + CERTIFY.scanned * looks["columns"],
         ),
     ):
         tib = factor * BYTES_AN_HOUR * HOURS / TIB
