@@ -10,9 +10,9 @@ from __future__ import annotations
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from localcloud.distance import NONE, Distance
@@ -22,6 +22,8 @@ from tests.bench.figures import Figure
 from tests.bench.harness import Options, bench_deployment, deliver, serving, sweep
 from tests.bench.peers import RCLONE, Peer, peer
 from tests.bench.watching import worked
+from tests.terraform import cost
+from tests.terraform.cost import Counted, Way
 
 SMALL: Final = {"an empty hour": 0, "1,000 rows": 1_000}
 OURS, STAGED, SHELL, CLONE, OPERATORS = "ours", "script", "gpg, sftp", "gpg, rclone", "Airflow"
@@ -29,6 +31,27 @@ LARGE: Final = 500
 """Megabytes beyond which only ours and the shell are measured, once: pandas would hold 2 GB in more than 16 GB."""
 
 PROCESSOR: Final = "the function with all its processes; theirs queries, checks, archives and opens nothing"
+PROCESSORS: Final = {
+    SHELL: PROCESSOR,
+    CLONE: PROCESSOR,
+    STAGED: "each with all its processes; theirs checks and opens nothing",
+    OPERATORS: "each with all its processes; theirs checks and opens nothing, and has no scheduler",
+}
+DOLLARS: Final = (
+    "the guide's volume and prices; each as if in the function, for seconds in proportion to these; ours "
+    "archives twice, certifies and alerts"
+)
+UP: Final = "; Airflow's scheduler, web server and database, which are up all month, are left out"
+
+WAYS: Final[Mapping[str, Way]] = {
+    OURS: cost.OURS,
+    STAGED: Way(0, Counted(class_a=1, class_b=0, secrets=0, scanned=1), csv=0, sealed=1, certifies=False),
+    SHELL: Way(0, cost.NOTHING, csv=0, sealed=0, certifies=False),
+    CLONE: Way(0, cost.NOTHING, csv=0, sealed=0, certifies=False),
+    OPERATORS: Way(0, Counted(class_a=2, class_b=2, secrets=0, scanned=1), csv=1, sealed=1, certifies=False),
+}
+"""What each asks of the cloud for a delivery, and keeps; the seconds are measured."""
+
 NARROWEST: Final = "the slowest of line, gpg and instance network alone; nothing may leave before all of it is sealed"
 LOOPBACK: Final = "nothing is far: the work alone, which the cloud never shows"
 
@@ -126,7 +149,12 @@ def _figures(options: Options, label: str, rows: int, found: dict[str, list[Take
         if way != OURS:
             yield _figure(label, found, way, goal=goals.get(way))
     if rows > 1_000:
-        yield _processor(label, found)
+        for way in found:
+            if way != OURS:
+                yield _processor(label, found, way)
+        for way in found:
+            if way != OURS:
+                yield _dollars(label, rows, found, way)
         yield _narrowest(options.distance, label, rows, found)
 
 
@@ -135,9 +163,22 @@ def _figure(label: str, found: dict[str, list[Taken]], way: str, goal: float | N
     return Figure("chain", f"{label}, {way}", "s", ours, theirs, way, goal=goal, note=note)
 
 
-def _processor(label: str, found: dict[str, list[Taken]]) -> Figure:
-    ours, theirs = (tuple(taken.processor for taken in found[one]) for one in (OURS, SHELL))
-    return Figure("chain", f"{label}, processor time", "s", ours, theirs, SHELL, goal=0.5, note=PROCESSOR)
+def _processor(label: str, found: dict[str, list[Taken]], way: str = SHELL) -> Figure:
+    """Ours beside the shell's, of which the goal is, or beside another's."""
+    ours, theirs = (tuple(taken.processor for taken in found[one]) for one in (OURS, way))
+    name, goal = (f"{label}, processor time", 0.5) if way == SHELL else (f"{label}, processor time, {way}", None)
+    return Figure("chain", name, "s", ours, theirs, way, goal=goal, note=PROCESSORS[way])
+
+
+def _dollars(label: str, rows: int, found: dict[str, list[Taken]], way: str) -> Figure:
+    """A month at the guide's volume, worked out from the seconds of each sample."""
+    scale = cost.BYTES_AN_HOUR / (rows * data.ROW_BYTES)
+    ours, theirs = (
+        tuple(cost.month(replace(WAYS[one], seconds=taken.seconds * scale)) for taken in found[one])
+        for one in (OURS, way)
+    )
+    note = DOLLARS + (UP if way == OPERATORS else "")
+    return Figure("chain", f"{label}, dollars a month, {way}", "dollars", ours, theirs, way, note=note)
 
 
 def _narrowest(distance: Distance, label: str, rows: int, found: dict[str, list[Taken]]) -> Figure:

@@ -59,6 +59,25 @@ CERTIFIED_SLOT: Final = Counted(class_a=0, class_b=5, secrets=0, scanned=0.04)
 """One hour of one dataset in a certify that finds nothing new and reads rows and times of change alone."""
 
 
+NOTHING: Final = Counted(0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of sharing the example's hours: seconds that all deliveries of an hour take in the function, what one asks
+    of the cloud, which share of CSV and of sealed files is kept for good, and whether somebody certifies and watches.
+    """
+
+    seconds: float
+    delivery: Counted
+    csv: float
+    sealed: float
+    certifies: bool
+
+
+OURS: Final = Way(DATASETS * SECONDS_OF_A_DELIVERY, DELIVERY, csv=1, sealed=1, certifies=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Compression:
     """What gpg makes of the generated payments: the sealed file's share of the CSV, and bytes of CSV a second."""
@@ -88,10 +107,15 @@ class Line:
     later: float
 
 
-def lines(compression: str = CHOSEN) -> list[Line]:
+def lines(compression: str = CHOSEN, way: Way = OURS) -> list[Line]:
     """The lines, without their sum."""
     share = COMPRESSIONS[compression].share
-    return [*_running(), *_storing(share), *_sending(share), *_watching()]
+    return [*_running(way), *_storing(way, share), *_sending(share), *(_watching() if way.certifies else ())]
+
+
+def month(way: Way) -> float:
+    """Dollars in the first month."""
+    return sum(line.now for line in lines(way=way))
 
 
 def compressions() -> str:
@@ -122,12 +146,14 @@ def table() -> str:
     return "\n".join([*head, *body, sums])
 
 
-def _running() -> Iterator[Line]:
-    seconds = HOURS * (DATASETS * SECONDS_OF_A_DELIVERY + SECONDS_OF_A_CERTIFY)
+def _running(way: Way) -> Iterator[Line]:
+    certify, slot = (CERTIFY, CERTIFIED_SLOT) if way.certifies else (NOTHING, NOTHING)
+    seconds = HOURS * (way.seconds + (SECONDS_OF_A_CERTIFY if way.certifies else 0))
     cost = _over(seconds * VCPU, 180_000) * 24e-6 + _over(seconds * MEMORY_GIB, 360_000) * 2.5e-6
     yield Line(
-        f"Function, an hour: {DATASETS} deliveries of {SECONDS_OF_A_DELIVERY} s, a certify of {SECONDS_OF_A_CERTIFY} s",
-        f"{seconds * VCPU:,} vCPU s, {seconds * MEMORY_GIB:,} GiB s",
+        f"Function, an hour: {DATASETS} deliveries of {way.seconds / DATASETS:.0f} s, "
+        f"a certify of {SECONDS_OF_A_CERTIFY} s",
+        f"{seconds * VCPU:,.0f} vCPU s, {seconds * MEMORY_GIB:,.0f} GiB s",
         "0.000024 over 180,000 free; 0.0000025 over 360,000 free",
         cost,
         cost,
@@ -136,25 +162,26 @@ def _running() -> Iterator[Line]:
     for what, factor in (
         (
             "BigQuery on demand: deliveries count the hour; reading it is free up to 300 TiB",
-            DELIVERY.scanned,
+            way.delivery.scanned,
         ),
         (
             f"BigQuery: certify recounts, every hour, one column of {looks['totals']} hours, all columns of "
             f"{looks['columns']}",
-            CERTIFIED_SLOT.scanned * looks["totals"] + CERTIFY.scanned * looks["columns"],
+            slot.scanned * looks["totals"] + certify.scanned * looks["columns"],
         ),
     ):
         tib = factor * BYTES_AN_HOUR * HOURS / TIB
-        free = 1 if factor == DELIVERY.scanned else max(0, 1 - DELIVERY.scanned * BYTES_AN_HOUR * HOURS / TIB)
+        free = 1 if factor == way.delivery.scanned else max(0, 1 - way.delivery.scanned * BYTES_AN_HOUR * HOURS / TIB)
         cost = _over(tib, free) * 6.25
         yield Line(what, f"{tib:.2f} TiB", f"6.25 a TiB over {free:.2f} free", cost, cost)
-    accesses = HOURS * (DATASETS * DELIVERY.secrets + CERTIFY.secrets)
+    accesses = HOURS * (DATASETS * way.delivery.secrets + certify.secrets)
     cost = _over(accesses, 10_000) / 10_000 * 0.03
     yield Line("Secret Manager", f"{accesses:,.0f} accesses", "0.03 for 10,000 over 10,000 free", cost, cost)
 
 
-def _storing(share: float) -> Iterator[Line]:
-    month = (1 + share) * BYTES_AN_HOUR * HOURS / GIGABYTE
+def _storing(way: Way, share: float) -> Iterator[Line]:
+    certify, slot = (CERTIFY, CERTIFIED_SLOT) if way.certifies else (NOTHING, NOTHING)
+    month = (way.csv + way.sealed * share) * BYTES_AN_HOUR * HOURS / GIGABYTE
     later = month * 0.020 + 2 * month * 0.010 + 9 * month * 0.004
     yield Line(
         "Archive: CSV and sealed file",
@@ -163,13 +190,13 @@ def _storing(share: float) -> Iterator[Line]:
         month * 0.020,
         later,
     )
-    class_a = HOURS * DATASETS * (DELIVERY.class_a + CERTIFY.class_a + CERTIFIED_SLOT.class_a * LOOK_BACK)
-    class_b = HOURS * DATASETS * (DELIVERY.class_b + CERTIFY.class_b + CERTIFIED_SLOT.class_b * LOOK_BACK)
-    moved = 2 * HOURS * DATASETS
+    class_a = HOURS * DATASETS * (way.delivery.class_a + certify.class_a + slot.class_a * LOOK_BACK)
+    class_b = HOURS * DATASETS * (way.delivery.class_b + certify.class_b + slot.class_b * LOOK_BACK)
+    moved = (way.csv + way.sealed) * HOURS * DATASETS
     cost = class_a * 5e-6 + class_b * 0.4e-6
     yield Line(
         "Requests to Cloud Storage; objects that move to a colder class",
-        f"{class_a:,.0f} class A, {class_b:,.0f} class B; {moved:,} objects to each class",
+        f"{class_a:,.0f} class A, {class_b:,.0f} class B; {moved:,.0f} objects to each class",
         "0.005, 0.0004 for 1,000; 0.01, 0.02, 0.05 for 1,000",
         cost,
         cost + moved * (0.01 + 0.02 + 0.05) / 1000,
