@@ -22,10 +22,16 @@ def csv_bytes(frames: Iterable[pl.DataFrame], dataset: Dataset) -> Iterator[byte
     for frame in frames:
         if frame.height:
             piece = io.BytesIO()
-            frame.with_columns(*map(_rfc3339, frame.select(pl.selectors.datetime()))).write_csv(
+            _instants_as_text(frame).write_csv(
                 piece, include_header=False, line_terminator="\r\n", quote_style="necessary", null_value=""
             )
             yield piece.getvalue()
+
+
+def _instants_as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Column by column: an expression over all of them would be planned anew for every frame."""
+    columns = (_rfc3339(column) if column.dtype == pl.Datetime else column for column in frame.get_columns())
+    return pl.DataFrame(list(columns))
 
 
 def _rfc3339(instants: pl.Series) -> pl.Series:

@@ -25,7 +25,7 @@ EXAMPLES: Final = 20
 """Hashed keys that a violation names; the count says how many rows there are in all."""
 
 SLICE: Final = 32_768
-"""Rows of one frame: the warehouse's batches may be large, and every step holds a copy of one frame."""
+"""Rows of one frame: every step holds a copy of one, and each step's call costs as much as some thousand rows."""
 
 FORMULA: Final = r"^[=+\-@\t\r]"
 """What begins so is carried out by a spreadsheet that opens the file."""
@@ -97,13 +97,11 @@ class Checks:
 
         Ask `findings` afterwards. Raises SourceChanged where the table's columns are not the contract's.
         """
-        for whole in batches:
-            for start in range(0, whole.num_rows, SLICE):
-                batch = whole.slice(start, SLICE)
-                frame = self._typed(batch)
-                self._check(frame, [rule for rule in self._rules if not self._is_surely_kept(rule, batch)])
-                self._add_totals(frame)
-                yield frame
+        for batch in _joined(batches):
+            frame = self._typed(batch)
+            self._check(frame, [rule for rule in self._rules if not self._is_surely_kept(rule, batch)])
+            self._add_totals(frame)
+            yield frame
 
     def _typed(self, batch: pa.RecordBatch) -> pl.DataFrame:
         arrays = []
@@ -172,6 +170,22 @@ class Checks:
                 totals[name] = value
             else:
                 totals[name] = _COMBINE[total.function](before, value)
+
+
+def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of at most SLICE rows, small ones joined: their size is the warehouse's choice."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for whole in batches:
+        for start in range(0, whole.num_rows, SLICE):
+            batch = whole.slice(start, SLICE)
+            if held and rows + batch.num_rows > SLICE:
+                yield pa.concat_batches(held) if held[1:] else held[0]
+                held, rows = [], 0
+            held.append(batch)
+            rows += batch.num_rows
+    if held:
+        yield pa.concat_batches(held)
 
 
 _WIDE: Final = Context(prec=76)

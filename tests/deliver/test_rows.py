@@ -144,6 +144,18 @@ def test_counts_add_up_over_batches_and_examples_stop_at_their_limit() -> None:
     assert len(violation.keys) == EXAMPLES == len(set(violation.keys))
 
 
+@pytest.mark.parametrize("size", [1, 100, SLICE // 2, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE])
+def test_frames_have_about_one_size_whatever_the_warehouse_sends_at_a_time(size: int) -> None:
+    values = list(range(2 * SLICE + 1000))
+    contract = dataset(Column("v", "v", "INT64"))
+    whole = batch(contract, [{"v": value} for value in values])
+    parts = (whole.slice(start, size) for start in range(0, len(values), size))
+    frames = list(Checks(contract, WINDOW).checking(parts))
+    assert [value for frame in frames for value in frame["v"]] == values
+    assert all(frame.height <= SLICE for frame in frames)
+    assert all(one.height + two.height > SLICE for one, two in pairwise(frames))
+
+
 def test_a_key_of_several_columns_is_hashed_as_one() -> None:
     contract = dataset(Column("line", "line", "INT64", required=True), Column("v", "v", "INT64", minimum=0))
     checks = Checks(dataset(*contract.columns[1:3], key=("id", "line")), WINDOW)
