@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from pipeline import log
-from pipeline.certify.depths import count
+from pipeline.certify.depths import count, hours_since_look
 from pipeline.certify.evidence import Recorded, evidence, read
 from pipeline.certify.judged import Judged, judged
 from pipeline.certify.partner import Shown, ask, sweep
@@ -30,7 +30,7 @@ from pipeline.records.schema import Certificate, Failure, PartnerAnswer
 from pipeline.run import Run
 from pipeline.states import STATES
 from pipeline.streams import background
-from pipeline.window import Slot, Window
+from pipeline.window import HOUR, Slot, Window
 
 WORKERS: Final = 16
 """Slots that are read and judged at a time: a small request each after the other, so waiting takes longest."""
@@ -192,28 +192,37 @@ def _waiting(request: Request, run: Run) -> dict[str, Waiting]:
 def _looked_at(
     name: str, waiting: Mapping[str, Waiting], window: Window, *, asked: bool, run: Run, trouble: _Trouble
 ) -> _Source:
-    """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on.
+    """One look at the hours of a dataset that are to be shared, and at those that an earlier look should have been at.
 
     The records come first: what is delivered after they were read is not looked for at the partner. Of hours that were
     `asked` for, all columns are read."""
+    due = _due(name, window, run, trouble)
+    since = 1 if asked else hours_since_look(due, window.end)
+    if since > 1:  # certified hours have left the look-back in the meantime, and no look was the last one at them
+        left = _due(name, Window(window.start - (since - 1) * HOUR, window.start), run, trouble)
+        due += [one for one in left if one.previous is not None and one.plan is not None]
+    ready = run.source.readiness(run.dataset(name))
+    archive: dict[str, StoredObject] = {}
+    for day in sorted({one.slot.window.start.date() for one in due}):
+        archive |= run.archive.listed(f"{name}/{day:%Y/%m/%d}/")
+    counted = count(due, window, ready.snapshot, run, since=since, everything=asked)
+    return _Source(ready, waiting.get(name), counted, archive, due)
+
+
+def _due(name: str, window: Window, run: Run, trouble: _Trouble) -> list[Recorded]:
+    """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on."""
     folders = run.records.folders(name, window).values()
     with background.pool("certify", WORKERS) as workers:
         results = workers.map(lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
         recorded = [one for one in results if one is not None]
-    ready = run.source.readiness(run.dataset(name))
-    archive: dict[str, StoredObject] = {}
-    for day in sorted({hour.start.date() for hour in window.hours()}):
-        archive |= run.archive.listed(f"{name}/{day:%Y/%m/%d}/")
     first = run.settings.first_hour
     if first is None and any(one.plan is None for one in recorded):
         first = run.records.first_planned(name)
-    due = [
+    return [
         one
         for one in recorded
         if one.plan or one.lost or (first and one.slot.window.start >= first and one.contract.covers(one.slot.window))
     ]
-    counted = count(due, window, ready.snapshot, run, everything=asked)
-    return _Source(ready, waiting.get(name), counted, archive, due)
 
 
 def _judged(source: _Source, shown: Shown, request: Request, run: Run, trouble: _Trouble) -> list[Judged]:

@@ -6,11 +6,14 @@ yet, or needs attention. All columns are read every 24 hours, in the last look, 
 the plan or of the last certificate. In the other looks what was counted last stands, and the certificate says when that
 was. So a row that comes late, goes or changes again is found by the next look at rows and times, and a value that was
 altered without a new time of change within 24 hours. All columns of an hour that was asked for are read.
+
+Every look leaves a certificate of each hour that has none, so hours without one show that looks did not happen. What
+was due in those is made up for by the next, in hours that have left the look-back since then, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -25,12 +28,27 @@ YOUNG: Final = 4
 EARLY: Final = 6
 OLD_HOURS: Final = 12
 DEEP_HOURS: Final = 24
+MOST_MISSED: Final = 24
+"""Hours of looks that are made up for; a day is long enough for somebody to hear that nothing is certified."""
 
 Depth = Literal["nothing", "totals", "columns"]
 
 
-def due(hours: int, look_back: int) -> Depth:
-    """How deep to look so many hours after the end of an hour, of which nothing speaks for looking deeper."""
+def hours_since_look(recorded: Iterable[Recorded], end: datetime) -> int:
+    """How many hours ago the look before this one was, which is 1 by the hour; `end` is that of the look-back."""
+    ages = (_age(one, end) for one in recorded if not _has_certificate(one))
+    return max((age for age in ages if age <= MOST_MISSED), default=1)
+
+
+def due(hours: int, look_back: int, since: int = 1) -> Depth:
+    """How deep to look so many hours after the end of an hour, of which nothing speaks for looking deeper, where the
+    look before was `since` hours ago.
+    """
+    depths = {_due_at(age, look_back) for age in range(max(hours - since, 0) + 1, hours + 1)}
+    return "columns" if "columns" in depths else "totals" if "totals" in depths else "nothing"
+
+
+def _due_at(hours: int, look_back: int) -> Depth:
     if hours >= look_back or hours % DEEP_HOURS == 0:
         return "columns"
     if hours <= YOUNG or hours == EARLY or hours % OLD_HOURS == 0 or hours == look_back - 1:
@@ -38,13 +56,13 @@ def due(hours: int, look_back: int) -> Depth:
     return "nothing"
 
 
-def depth(one: Recorded, hours: int, look_back: int) -> Depth:
-    """How deep to look at a slot so many hours after the end of its hour."""
+def depth(one: Recorded, hours: int, look_back: int, since: int = 1) -> Depth:
+    """How deep to look at a slot so many hours after the end of its hour; `since` as in `due`."""
     plan, previous = one.plan, one.previous
     if plan is None:
         return "totals"
     was_compared = previous is not None and previous.compared is not None
-    scheduled = due(hours, look_back)
+    scheduled = due(hours, look_back, since)
     if scheduled == "columns" or (hours >= DEEP_HOURS and not was_compared):
         return "columns"
     if previous is None:
@@ -54,13 +72,15 @@ def depth(one: Recorded, hours: int, look_back: int) -> Depth:
     return "totals" if STATES[previous.verdict].needs_attention else scheduled
 
 
-def count(recorded: Sequence[Recorded], window: Window, snapshot: datetime, run: Run, *, everything: bool) -> Counted:
-    """Count the slots of one dataset at the snapshot, in a look at the hours of `window`; with `everything`, by all
-    columns. Raises SourceUnavailable, OutOfTime.
+def count(
+    recorded: Sequence[Recorded], window: Window, snapshot: datetime, run: Run, *, since: int, everything: bool
+) -> Counted:
+    """Count the slots of one dataset at the snapshot, in a look at the hours of `window`, `since` as in `due`; with
+    `everything`, by all columns. Raises SourceUnavailable, OutOfTime.
     """
     totals: dict[datetime, HourTotals] = {}
     columns: dict[datetime, HourCount] = {}
-    depths = {one.slot: _depth(one, window, everything=everything) for one in recorded}
+    depths = {one.slot: _depth(one, window, since, everything=everything) for one in recorded}
     shallow = [one for one in recorded if depths[one.slot] == "totals"]
     for contract, starts in _by_contract(shallow).items():
         found = run.source.hour_totals(contract, list(runs_of(starts)), snapshot)
@@ -87,11 +107,21 @@ def runs_of(starts: Collection[datetime]) -> Iterator[Window]:
         yield run
 
 
-def _depth(one: Recorded, window: Window, *, everything: bool) -> Depth:
+def _depth(one: Recorded, window: Window, since: int, *, everything: bool) -> Depth:
     if everything:
         return "columns" if one.plan is not None else "totals"
-    hours = (window.end - one.slot.window.end) // HOUR + 1  # the window ends an hour before the look
-    return depth(one, hours, len(window))
+    return depth(one, _age(one, window.end), len(window), since)
+
+
+def _has_certificate(one: Recorded) -> bool:
+    """Whether the hour was ever certified, in any revision; 0 is that of an hour without a plan."""
+    records = one.folder.records
+    return any(records.revision(number).certified_at for number in (0, *records.revisions))
+
+
+def _age(one: Recorded, end: datetime) -> int:
+    """Hours since the slot's end, in a look whose look-back ends an hour before it."""
+    return (end - one.slot.window.end) // HOUR + 1
 
 
 def _is_changed(one: Recorded, now: HourTotals) -> bool:

@@ -26,6 +26,14 @@ def _ages(look_back: int, *wanted: depths.Depth) -> list[int]:
     return [hours for hours in range(1, look_back + 1) if depths.due(hours, look_back) in wanted]
 
 
+@pytest.mark.parametrize("since", range(1, depths.MOST_MISSED + 1))
+def test_whatever_looks_did_not_happen_the_next_one_is_as_deep_as_they_would_have_been(since: int) -> None:
+    order = ("nothing", "totals", "columns")
+    for hours in range(1, LOOK_BACK + since):
+        missed = [depths.due(age, LOOK_BACK) for age in range(max(1, hours - since + 1), hours + 1)]
+        assert depths.due(hours, LOOK_BACK, since) == max(missed, key=order.index)
+
+
 NOT_DUE: Final = next(iter({*range(25, LOOK_BACK)} - {*_ages(LOOK_BACK, "columns", "totals")}))
 """The age of an old hour of which nothing is due."""
 
@@ -156,6 +164,17 @@ def test_a_look_at_all_columns_that_did_not_happen_is_made_up_for(certifying: Ce
     assert certifying.latest(slot)["verdict"] == "late rows"
 
 
+def test_what_left_the_look_back_while_certify_was_out_is_looked_at_by_the_next_run(certifying: Certifying) -> None:
+    left = _certified(certifying, LOOK_BACK + 2)
+    too_long_ago = _certified(certifying, LOOK_BACK + 3)
+    for slot in (left, too_long_ago):
+        _change(certifying.deployment, slot, CHANGES["rows inserted"])
+    _delivered_one(certifying, 3)  # and never certified: the looks of two hours did not happen
+    _hourly(certifying)
+    assert certifying.latest(left)["verdict"] == "late rows"
+    assert certifying.latest(too_long_ago)["verdict"] == "certified"
+
+
 def test_the_first_look_at_all_columns_is_recorded_once_and_is_no_event(certifying: Certifying) -> None:
     slot = _certified(certifying, 24)
     _forget_comparison(certifying, slot)
@@ -207,6 +226,7 @@ def _hourly(certifying: Certifying) -> Ran:
 def _delivered_one(certifying: Certifying, hours: int) -> Slot:
     """An hour of payments that ended so many hours before the hour of certify's look, delivered."""
     deployment = certifying.deployment
+    deployment.set(FIRST_HOUR=rfc3339(datetime.now(UTC)))  # no other hour is due
     end = Window.last_full_hour_before(datetime.now(UTC)).start
     slot = Slot("payments", Window.hour(end - timedelta(hours=hours)))
     deployment.load(window=slot.window)
