@@ -8,17 +8,42 @@
   {%- endif -%}
 {% endmacro %}
 
+{# The watermark of each dataset that has one, as datetimes. #}
+{% macro watermarks() %}
+  {%- set found = {} -%}
+  {%- for row in run_query("select dataset, max(complete_until) as complete_until from " ~ watermark_table() ~ " group by dataset").rows -%}
+    {%- do found.update({row[0]: in_utc(row[1])}) -%}
+  {%- endfor -%}
+  {{ return(found) }}
+{% endmacro %}
+
 {#
-  Until when all of the datasets, or the one, are complete, as a datetime; 1970 before the first run that succeeded.
-  Rows with a later change time were written by a run that did not succeed, or by this one.
+  The watermarks as this run found them. They are asked for once, by a hook before the first model, and kept in dbt's graph,
+  the one thing that all models and threads of an invocation share. So all of a run rests on the same answer.
+#}
+{% macro watermarks_found() %}
+  {%- if graph.get('watermarks_found', {}).get('invocation') != invocation_id -%}
+    {%- do graph.update({'watermarks_found': {'invocation': invocation_id, 'by_dataset': watermarks()}}) -%}
+  {%- endif -%}
+  {{ return(graph.watermarks_found.by_dataset) }}
+{% endmacro %}
+
+{% macro find_watermarks() %}
+  {%- if execute and flags.WHICH in ('build', 'run', 'test', 'retry') -%}
+    {%- do watermarks_found() -%}
+  {%- endif -%}
+{% endmacro %}
+
+{#
+  Until when all of the datasets, or the one, were complete when this run began, as a datetime; 1970 before the first run that
+  succeeded. Rows with a later change time were written by a run that did not succeed, or by this one.
 #}
 {% macro complete_until(datasets) %}
-  {%- set never = modules.datetime.datetime(1970, 1, 1, tzinfo=modules.pytz.utc) -%}
-  {%- if not execute -%}{{ return(never) }}{%- endif -%}
-  {%- set found = run_query(
-      "select max(complete_until) from " ~ watermark_table() ~ " where dataset in (" ~ quoted(datasets) ~ ")"
-  ).columns[0].values()[0] -%}
-  {{ return(never if found is none else in_utc(found)) }}
+  {%- set times = [modules.datetime.datetime(1970, 1, 1, tzinfo=modules.pytz.utc)] -%}
+  {%- if execute -%}
+    {%- for dataset, time in watermarks_found().items() if dataset in datasets -%}{%- do times.append(time) -%}{%- endfor -%}
+  {%- endif -%}
+  {{ return(times | max) }}
 {% endmacro %}
 
 {# Condition: the watermark still is where this run found it. A run that was overtaken by another writes nothing. #}
@@ -68,7 +93,7 @@
         ~ missing[0] if missing else "this was no plain dbt build") ~ ".", info=true) -%}
     {{ return('') }}
   {%- endif -%}
-  {%- set datasets = [] -%}
+  {%- set datasets, now = [], watermarks() -%}
   {%- for dataset in all_datasets() -%}
     {%- set waiting = quarantined(dataset) -%}
     {%- if waiting -%}
@@ -76,7 +101,7 @@
     {%- endif -%}
     {%- if waiting and dataset in var('wait_for_quarantined') -%}
       {%- do log("Watermark of " ~ dataset ~ " stays: the dataset waits for its quarantined rows.", info=true) -%}
-    {%- elif complete_until([dataset]) != indexed_until(dataset) -%}
+    {%- elif now.get(dataset) != watermarks_found().get(dataset) -%}
       {%- do log("Watermark of " ~ dataset ~ " stays: another run has moved it since this one began.", info=true) -%}
     {%- else -%}
       {%- do datasets.append(dataset) -%}

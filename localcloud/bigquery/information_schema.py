@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -85,6 +86,29 @@ def _columns(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
             )
 
 
+def _paths(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
+    for table in _tables(warehouse, ref):
+        for field in table.fields:
+            yield *table.ref, field.name, field.name, field.sql_type, field.description or None, "NULL", None
+
+
+def _options(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
+    """Options that are set, their values as SQL literals: a JSON string reads as one."""
+    for table in _tables(warehouse, ref):
+        for name, key in (("description", "description"), ("friendly_name", "friendlyName")):
+            if text := table.properties.get(key):
+                yield *table.ref, name, "STRING", json.dumps(text, ensure_ascii=False)
+        if labels := table.properties.get("labels"):
+            pairs = ", ".join(f"STRUCT({json.dumps(name)}, {json.dumps(value)})" for name, value in labels.items())
+            yield *table.ref, "labels", "ARRAY<STRUCT<STRING, STRING>>", f"[{pairs}]"
+
+
+def _none(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
+    """Of a kind that does not exist here; the dataset must."""
+    list(_tables(warehouse, ref))
+    return iter(())
+
+
 def _storage(warehouse: Warehouse, ref: TableRef) -> Iterator[tuple[Any, ...]]:
     for table in _tables(warehouse, ref):
         yield *table.ref, table.created, _rows(table), table.modified
@@ -122,6 +146,23 @@ VIEWS: dict[str, tuple[list[tuple[str, pa.DataType]], Rows]] = {
         ],
         _columns,
     ),
+    "COLUMN_FIELD_PATHS": (
+        [
+            *NAMES,
+            ("column_name", pa.string()),
+            ("field_path", pa.string()),
+            ("data_type", pa.string()),
+            ("description", pa.string()),
+            ("collation_name", pa.string()),
+            ("rounding_mode", pa.string()),
+        ],
+        _paths,
+    ),
+    "TABLE_OPTIONS": (
+        [*NAMES, ("option_name", pa.string()), ("option_type", pa.string()), ("option_value", pa.string())],
+        _options,
+    ),
+    "MATERIALIZED_VIEWS": ([*NAMES, ("last_refresh_time", TIME), ("refresh_watermark", TIME)], _none),
     "TABLE_STORAGE": (
         [
             ("project_id", pa.string()),

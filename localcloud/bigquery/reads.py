@@ -179,7 +179,7 @@ def _as_query(tree: exp.Expr) -> exp.Query | None:
     """The query that reads what the statement reads; None for one that reads nothing."""
     source: exp.Expr | None
     if isinstance(tree, exp.Query):
-        return tree.copy()
+        return None if _has_no_rows(tree) else tree.copy()
     if isinstance(tree, exp.Create):
         source = tree.args.get("expression") if str(tree.args["kind"]).upper() == "TABLE" else None
         source = source.unnest().copy() if source is not None else None
@@ -194,6 +194,15 @@ def _as_query(tree: exp.Expr) -> exp.Query | None:
         source = tree.args.get("from_")
         return query.join(source.this.copy(), join_type="cross") if source is not None else query
     return _merge(tree) if isinstance(tree, exp.Merge) else None
+
+
+def _has_no_rows(query: exp.Query) -> bool:
+    """Whether a query ends in LIMIT 0, and costs nothing. Within another statement it would cost what it reads.
+
+    https://github.com/dbt-labs/dbt-bigquery/issues/487
+    """
+    limit = query.args.get("limit")
+    return limit is not None and limit.expression == exp.Literal.number(0)
 
 
 def _merge(tree: exp.Merge) -> exp.Query:

@@ -53,6 +53,21 @@ def test_a_mart_has_a_partition_for_every_hour_of_its_change_column(warehouse: L
     }
 
 
+def test_a_build_asks_for_the_watermark_when_it_begins_and_when_it_ends(warehouse: LocalBigQuery) -> None:
+    client = bigquery.Client(
+        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
+    )
+    with client:
+        asked = [job for job in client.list_jobs(all_users=True) if "max(complete_until) as" in (job.query or "")]
+    assert len(asked) == 2 * 2
+
+
+def test_dbts_documents_have_what_bigquerys_catalog_says(warehouse: LocalBigQuery) -> None:
+    printed = run(warehouse, "docs", "generate")
+    assert "Catalog written to" in printed
+    assert "WARN" not in printed.upper()
+
+
 TAG = "projects/local-psp/locations/europe-west1/taxonomies/1/policyTags/2"
 
 

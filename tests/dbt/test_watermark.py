@@ -13,6 +13,7 @@ from localcloud.rawdata import raw_rows
 from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
 from tests.dbt.conftest import Run, killed
+from tests.dbt.mutants import Mutant
 from tests.dbt.rows import at, contact, loaded, payment
 from tests.dbt.state import KEYS, answer, expected, state
 
@@ -58,6 +59,27 @@ def test_no_row_enters_an_hour_that_is_complete_even_when_the_clock_goes_back(
     assert after.watermark == complete_until("14:00")
     assert after.marts["payments"]["payU",]["updated_at"] == at(stamp)
     assert after.marts == expected(runs[0].state.marts, answer(warehouse), at(stamp))
+
+
+def test_a_run_that_is_overtaken_in_its_middle_publishes_nothing_and_a_full_refresh_finds_what_it_read(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    warehouse = runs[0].copy(tmp_path)
+    warehouse.load(loaded([payment("U", "U", "U", 2, status="executed")], "14:30"))
+    moved = f"update amazon_pspp.watermark set complete_until = timestamp '{at('15:00'):%Y-%m-%d %H:%M:%S}'"
+    overtaken = Mutant(
+        "models/intermediate/payments/int_payments__changes.sql",
+        "{{ changes(",
+        f'{{{{ config(pre_hook="{moved}") }}}}\n{{{{ changes(',
+    ).written(tmp_path / "project")
+    printed = run(warehouse, "build", now=at("15:02"), project=overtaken)
+    assert "Watermark of payments stays: another run has moved it since this one began." in printed
+    after = state(warehouse)
+    assert after.watermark == complete_until("15:00")
+    assert after.marts["payments"] == runs[0].state.marts["payments"]
+
+    build(warehouse, at("16:02"), "--full-refresh")
+    assert state(warehouse).marts["payments"]["payU",]["updated_at"] == at("16:00") - LAST_INSTANT
 
 
 def test_a_full_refresh_reads_all_raw_rows_again_and_sends_none_again(runs: list[Run], tmp_path: Path) -> None:

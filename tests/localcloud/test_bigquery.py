@@ -343,6 +343,24 @@ def test_information_schema_describes_tables_and_columns(local: Local) -> None:
     assert columns == [("id", "INT64", "NO"), ("tags", "ARRAY<STRING>", "YES")]
 
 
+def test_information_schema_describes_what_a_catalog_asks_for(local: Local) -> None:
+    described = bigquery.Table(f"{PROJECT}.d.described", [bigquery.SchemaField("id", "STRING", description="The key.")])
+    described.description, described.labels = 'One "row" each', {"team": "data"}
+    local.bigquery.create_table(described)
+    table = "WHERE table_schema = 'd' AND table_name = 'described'"
+    assert local.rows(
+        f"SELECT option_name, option_type, option_value FROM d.INFORMATION_SCHEMA.TABLE_OPTIONS {table}"
+    ) == [
+        ("description", "STRING", '"One \\"row\\" each"'),
+        ("labels", "ARRAY<STRUCT<STRING, STRING>>", '[STRUCT("team", "data")]'),
+    ]
+    paths = f"SELECT field_path, data_type, description FROM d.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS {table}"
+    assert local.rows(paths) == [("id", "STRING", "The key.")]
+    assert local.rows("SELECT COUNT(*) FROM d.INFORMATION_SCHEMA.MATERIALIZED_VIEWS") == [(0,)]
+    with pytest.raises(exceptions.NotFound):
+        local.rows("SELECT COUNT(*) FROM missing.INFORMATION_SCHEMA.MATERIALIZED_VIEWS")
+
+
 def test_a_view_is_its_query(local: Local) -> None:
     view = bigquery.Table(f"{PROJECT}.d.named")
     view.view_query = f"SELECT id FROM `{PROJECT}.d.people` WHERE name IS NOT NULL"

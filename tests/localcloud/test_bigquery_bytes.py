@@ -68,6 +68,8 @@ FLAT: dict[str, int] = {
     "SELECT id FROM (SELECT * FROM d.flat)": KEY,
     "WITH x AS (SELECT * FROM d.flat) SELECT MAX(moment) FROM x": TIME,
     "SELECT id FROM d.flat ORDER BY moment LIMIT 1": KEY + TIME,
+    "SELECT * FROM d.flat LIMIT 0": 0,
+    "SELECT * FROM (SELECT * FROM d.flat) AS t WHERE FALSE LIMIT 0": 0,
     "SELECT TO_JSON_STRING(t) FROM d.flat AS t": ALL,
     "SELECT TO_JSON_STRING(STRUCT(id, note)) FROM d.flat": KEY + TEXT,
     "SELECT a.id FROM d.flat AS a JOIN d.flat AS b ON a.id = b.id AND b.yes": KEY + FLAG,
@@ -149,6 +151,7 @@ def test_a_view_costs_what_its_query_costs(local: Local) -> None:
 ROW = ALL * ROWS
 CHANGES: dict[str, int] = {
     "INSERT INTO d.flat SELECT * FROM d.hourly WHERE moment < @end AND moment >= @start": ROW,
+    "INSERT INTO d.flat SELECT * FROM d.hourly WHERE moment < @end AND moment >= @start LIMIT 0": ROW,
     "INSERT INTO d.few (id) VALUES (2)": 0,
     "UPDATE d.hourly SET note = 'other' WHERE moment >= @start AND moment < @end": ROW + ROWS * TIME,
     "UPDATE d.hourly SET note = CAST(id AS STRING) WHERE yes": HOURS * (ROW + ROWS * (KEY + FLAG)),

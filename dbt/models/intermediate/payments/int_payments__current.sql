@@ -1,3 +1,5 @@
+{{ config(partition_by=filed_by_bucket('account_bucket')) }}
+
 {%- set changed_accounts = changed('int_program_accounts__changes', 'virtual_account_id', 'payments') -%}
 {%- set changed_beneficiaries = changed('int_beneficiaries__changes', 'beneficiary_id', 'payments') -%}
 {%- set buckets = found(

@@ -1,3 +1,5 @@
+{{ config(partition_by=filed_by_bucket('account_bucket')) }}
+
 {%- set changed_accounts = changed('int_program_accounts__changes', 'virtual_account_id', 'transactions') -%}
 {%- set buckets = found(changed('int_program_accounts__changes', 'account_bucket', 'transactions')) -%}
 with movements as (
