@@ -33,17 +33,23 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBigQuer
         service.stop()
 
 
+@pytest.fixture(scope="module")
+def client(warehouse: LocalBigQuery) -> Iterator[bigquery.Client]:
+    """Google's client of that BigQuery."""
+    options = {"api_endpoint": warehouse.endpoint}
+    with bigquery.Client(warehouse.project, credentials=AnonymousCredentials(), client_options=options) as made:
+        yield made
+
+
 def test_both_adapters_make_the_same_marts_and_watermark(warehouse: LocalBigQuery, runs: list[Run]) -> None:
     assert state(warehouse) == runs[1].state
 
 
 @pytest.mark.parametrize("dataset", KEYS)
-def test_a_mart_has_a_partition_for_every_hour_of_its_change_column(warehouse: LocalBigQuery, dataset: str) -> None:
-    client = bigquery.Client(
-        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
-    )
-    with client:
-        table = client.get_table(f"{warehouse.project}.{warehouse.dataset}.{dataset}")
+def test_a_mart_has_a_partition_for_every_hour_of_its_change_column(
+    warehouse: LocalBigQuery, client: bigquery.Client, dataset: str
+) -> None:
+    table = client.get_table(f"{warehouse.project}.{warehouse.dataset}.{dataset}")
     assert table.time_partitioning == bigquery.TimePartitioning(bigquery.TimePartitioningType.HOUR, field="updated_at")
     assert tuple(table.clustering_fields) == KEYS[dataset]
     assert {field.name for field in table.schema if field.mode == "REQUIRED"} >= {
@@ -53,13 +59,11 @@ def test_a_mart_has_a_partition_for_every_hour_of_its_change_column(warehouse: L
     }
 
 
-def test_a_build_asks_for_the_watermark_when_it_begins_and_when_it_ends(warehouse: LocalBigQuery) -> None:
-    client = bigquery.Client(
-        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
-    )
-    with client:
-        asked = [job for job in client.list_jobs(all_users=True) if "max(complete_until) as" in (job.query or "")]
-    assert len(asked) == 2 * 2
+def test_a_build_asks_for_the_watermark_when_it_begins_and_when_it_ends(client: bigquery.Client) -> None:
+    statements = [job.query for job in client.list_jobs() if job.job_type == "query"]
+    moves = [sql for sql in statements if "merge into" in sql and "`watermark` as present" in sql]
+    asked = [sql for sql in statements if "max(complete_until) as complete_until" in sql]
+    assert len(asked) == 2 * len(moves) == 4
 
 
 def test_dbts_documents_have_what_bigquerys_catalog_says(warehouse: LocalBigQuery) -> None:
@@ -71,19 +75,17 @@ def test_dbts_documents_have_what_bigquerys_catalog_says(warehouse: LocalBigQuer
 TAG = "projects/local-psp/locations/europe-west1/taxonomies/1/policyTags/2"
 
 
-def test_bigquery_has_the_descriptions_and_the_policy_tags_that_are_named(warehouse: LocalBigQuery) -> None:
-    client = bigquery.Client(
-        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
-    )
-    with client:
-        before = client.get_table(f"{warehouse.project}.{warehouse.dataset}.identity")
-        assert before.description == "One contact of one customer, with the identity document that counts."
-        assert all(field.description for field in before.schema)
-        assert {field.policy_tags for field in before.schema} == {None}
-        run(warehouse, "run", "--select", "identity", now=at("15:10"), given={"policy_tags": {"restricted": TAG}})
-        tagged = client.get_table(before.reference)
-        run(warehouse, "run", "--select", "identity", now=at("15:11"))
-        kept = client.get_table(before.reference)
+def test_bigquery_has_the_descriptions_and_the_policy_tags_that_are_named(
+    warehouse: LocalBigQuery, client: bigquery.Client
+) -> None:
+    before = client.get_table(f"{warehouse.project}.{warehouse.dataset}.identity")
+    assert before.description == "One contact of one customer, with the identity document that counts."
+    assert all(field.description for field in before.schema)
+    assert {field.policy_tags for field in before.schema} == {None}
+    run(warehouse, "run", "--select", "identity", now=at("15:10"), given={"policy_tags": {"restricted": TAG}})
+    tagged = client.get_table(before.reference)
+    run(warehouse, "run", "--select", "identity", now=at("15:11"))
+    kept = client.get_table(before.reference)
     named = {field.name for field in tagged.schema if field.policy_tags and list(field.policy_tags.names) == [TAG]}
     assert {"given_name", "family_name", "document_number"} <= named
     assert "customer_id" not in named
