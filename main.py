@@ -18,11 +18,14 @@ from typing import Any, Final
 import functions_framework
 from flask import Request
 
-from pipeline import dispatch, log, messages, settings
-from pipeline.budget import Budget
-from pipeline.clients.process import Start
-from pipeline.errors import FunctionCrashed, MessageRejected, PipelineError
-from pipeline.run import Deployment, Run
+from pipeline.streams.memory import kept_for_good
+
+with kept_for_good():
+    from pipeline import dispatch, log, messages, settings
+    from pipeline.budget import Budget
+    from pipeline.clients.process import Start
+    from pipeline.errors import FunctionCrashed, MessageRejected, PipelineError
+    from pipeline.run import Deployment, Run
 
 start: Final = Start()
 
