@@ -96,7 +96,7 @@ class Copy:
                 held.append(chunk)
                 if self._size - given >= CHUNK:
                     feed.give(held)
-                    given, held = self._size, []
+                    given, held = self._size - self._size % CHUNK, []  # the rest waits for few more, not for a chunk
                 yield chunk
             feed.give(held)
         except BaseException:

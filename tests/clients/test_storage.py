@@ -123,10 +123,10 @@ def test_a_stream_goes_on_while_the_store_takes_its_time_over_a_request(
     deployment.break_storage("upload_id", "hang")
     copy = bucket.copy("a.csv")
     stream = copy.passing(chunks())
-    assert b"".join(next(stream) for _ in chunks()) == CONTENT
+    assert b"".join(next(stream) for _ in range(16)) == CONTENT[:16_000_000]  # the next one fills a second request
     assert bucket.stat("a.csv") is None
     deployment.cloud.end_faults()
-    assert list(stream) == []
+    assert b"".join(stream) == CONTENT[16_000_000:]
     stored = copy.finished()
     assert stored.is_still(bucket.stat("a.csv"))
     assert stored.sha256 == hashlib.sha256(CONTENT).hexdigest()
