@@ -1,7 +1,8 @@
 """What is recorded of a delivery, of its proof, and of what came back: the shapes of all records.
 
 A record's class name in lower case is the kind in its name (`Sealed` -> `sealed-1`); `store` spells the names. Shapes
-only ever gain optional fields, so that records of earlier versions can be read.
+only ever gain optional fields, so that records of earlier versions can be read, and fields that are not known here are
+passed over, so that after a roll back those of later versions can; an altered record shows by its checksum.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def _now() -> datetime:
 class Record(BaseModel):
     """What every record has in common: when it was made, by this machine's clock, and by which version."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     created: datetime = Field(default_factory=_now)
     version: str = VERSION

@@ -1,5 +1,6 @@
 """Records: created once, read back as they were written, noticed when they are altered."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -123,6 +124,16 @@ def test_an_append_whose_answer_was_lost_is_made_once(deployment: InProcessDeplo
     deployment.break_storage("/o", "lose")
     mine.add_delivered(DELIVERED)
     assert folder(records).deliveries(1) == [DELIVERED]
+
+
+def test_a_record_that_a_later_version_made_is_read_after_a_roll_back(
+    deployment: InProcessDeployment, records: Records
+) -> None:
+    body = PLAN.model_dump(mode="json")
+    body |= {"version": "9.0.0", "later": {"a": 1}, "parts": [{**body["parts"][0], "later": "b"}]}
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    stored(deployment, "plan").upload_from_string(json.dumps({"record": body, "sha256": digest}))
+    assert folder(records).plan() == PLAN.model_copy(update={"version": "9.0.0"})
 
 
 def test_what_was_never_recorded_is_none(records: Records) -> None:
