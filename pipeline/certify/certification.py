@@ -8,14 +8,14 @@ trouble of one, or of one dataset, keeps no other from being judged and repaired
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
 from pipeline import log
-from pipeline.certify.depths import count, hours_since_look
+from pipeline.certify.depths import MOST_MISSED, count, hours_since_look
 from pipeline.certify.evidence import Recorded, evidence, read
 from pipeline.certify.judged import Judged, judged
 from pipeline.certify.partner import Shown, ask, sweep
@@ -26,6 +26,7 @@ from pipeline.clients.counts import Counted, Readiness, Waiting
 from pipeline.clients.storage import StoredObject
 from pipeline.errors import OutOfTime, PipelineError, SourceUnavailable, during
 from pipeline.messages import Request
+from pipeline.records.folder import SlotFolder
 from pipeline.records.schema import Certificate, Failure, PartnerAnswer
 from pipeline.run import Run
 from pipeline.states import STATES
@@ -196,11 +197,10 @@ def _looked_at(
 
     The records come first: what is delivered after they were read is not looked for at the partner. Of hours that were
     `asked` for, all columns are read."""
-    due = _due(name, window, run, trouble)
+    due = _due(run.records.folders(name, window).values(), run, trouble)
     since = 1 if asked else hours_since_look(due, window.end)
-    if since > 1:  # certified hours have left the look-back in the meantime, and no look was the last one at them
-        left = _due(name, Window(window.start - (since - 1) * HOUR, window.start), run, trouble)
-        due += [one for one in left if one.previous is not None and one.plan is not None]
+    if not asked:
+        due += _left(name, window, since, run, trouble)
     ready = run.source.readiness(run.dataset(name))
     archive: dict[str, StoredObject] = {}
     for day in sorted({one.slot.window.start.date() for one in due}):
@@ -209,15 +209,27 @@ def _looked_at(
     return _Source(ready, waiting.get(name), counted, archive, due)
 
 
-def _due(name: str, window: Window, run: Run, trouble: _Trouble) -> list[Recorded]:
+def _left(name: str, window: Window, since: int, run: Run, trouble: _Trouble) -> list[Recorded]:
+    """Hours that have left the look-back: those that no look was the last one at, as none happened, and those of which
+    something was sent since they were certified last, as the last look had them sent again."""
+    before = run.records.folders(name, Window(window.start - MOST_MISSED * HOUR, window.start))
+    missed = window.start - (since - 1) * HOUR
+    wanted = [
+        one
+        for slot, one in before.items()
+        if one.is_sent_uncertified or (slot.window.start >= missed and one.latest.certified_at)
+    ]
+    return [one for one in _due(wanted, run, trouble) if one.plan]
+
+
+def _due(folders: Iterable[SlotFolder], run: Run, trouble: _Trouble) -> list[Recorded]:
     """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on."""
-    folders = run.records.folders(name, window).values()
     with background.pool("certify", WORKERS) as workers:
         results = workers.map(lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
         recorded = [one for one in results if one is not None]
     first = run.settings.first_hour
     if first is None and any(one.plan is None for one in recorded):
-        first = run.records.first_planned(name)
+        first = run.records.first_planned(recorded[0].slot.dataset)
     return [
         one
         for one in recorded

@@ -254,6 +254,13 @@ class SlotFolder:
         return self.revision(self.revisions[-1] if self.revisions else 0)
 
     @property
+    def is_sent_uncertified(self) -> bool:
+        """Whether a part of the latest revision was delivered, and no certificate came after that."""
+        latest = self.latest
+        sent = [at for part in latest.delivered_parts if (at := latest.delivered_at(part)) is not None]
+        return bool(sent) and (latest.certified_at is None or latest.certified_at < max(sent))
+
+    @property
     def lacks_its_plan(self) -> bool:
         """No revision has a plan, and there are records that only a planned delivery has."""
         unplanned = re.compile(r"r\d+/(certificate-\d+|failed-.+)")

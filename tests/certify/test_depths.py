@@ -175,6 +175,19 @@ def test_what_left_the_look_back_while_certify_was_out_is_looked_at_by_the_next_
     assert certifying.latest(too_long_ago)["verdict"] == "certified"
 
 
+def test_what_the_last_look_at_an_hour_had_sent_again_is_certified_after_the_hour_has_left_the_look_back(
+    certifying: Certifying,
+) -> None:
+    sent, certified = _delivered_one(certifying, LOOK_BACK + 1), _certified(certifying, LOOK_BACK + 2)
+    _change(certifying.deployment, certified, CHANGES["rows inserted"])
+    for _ in range(2):
+        _hourly(certifying)
+    assert certifying.latest(sent)["verdict"] == "certified"
+    assert certifying.latest(sent)["compared"] is not None
+    for slot in (sent, certified):  # and once is enough
+        assert [name for name in certifying.deployment.records(slot) if "/certificate-" in name] == ["r1/certificate-1"]
+
+
 def test_the_first_look_at_all_columns_is_recorded_once_and_is_no_event(certifying: Certifying) -> None:
     slot = _certified(certifying, 24)
     _forget_comparison(certifying, slot)
