@@ -24,8 +24,8 @@ from pipeline.window import Window
 EXAMPLES: Final = 20
 """Hashed keys that a violation names; the count says how many rows there are in all."""
 
-SLICE: Final = 32_768
-"""Rows of one frame: every step holds a copy of one, and each step's call costs as much as some thousand rows."""
+SLICE: Final = 16_384
+"""Rows of one frame: every step holds a copy of one, and each step's call costs as much as some hundred rows."""
 
 FORMULA: Final = r"^[=+\-@\t\r]"
 """What begins so is carried out by a spreadsheet that opens the file."""

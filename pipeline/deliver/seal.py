@@ -36,7 +36,7 @@ from pipeline.streams.progress import telling
 PIECE: Final = 8 * 1024 * 1024
 """Bytes of one digest of the sealed file, and of one read when it is sent."""
 
-PREFETCHED: Final = 2
+PREFETCHED: Final = 1
 """Pieces of CSV that may wait while others are archived and sealed: a few MB each, made of a frame."""
 
 
