@@ -10,7 +10,7 @@ COVERED = $(if $(COVER),--cov --cov-report=term:skip-covered)
 APART = tests/dbt tests/localcloud tests/faults tests/chaos tests/deployed tests/terraform
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo up test test-dbt test-localcloud mutants test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
+.PHONY: help setup packages demo up test test-dbt test-localcloud mutants stories test-faults test-terraform test-deployed test-runtime check docs smoke bench chaos clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-dbt: setup ## dbt's models: hours of raw rows, written and generated, in Du
 
 mutants: setup ## one change at a time of dbt's SQL, each of which a test has to notice: half an hour
 	$(RUN) -m tests.dbt.mutants
+
+stories: setup ## longer generated stories of raw rows than the tests have, some in the local BigQuery: an hour
+	PSPP_DBT_STORIES=20 PSPP_DBT_HOURS=24 PSPP_DBT_BIGQUERY_STORIES=2 $(RUN) -m pytest -n $(WORKERS) tests/dbt/test_generated.py $(PYTEST)
 
 test-localcloud: setup ## the cloud on one machine: what its services answer and refuse
 	$(RUN) -m pytest -n $(WORKERS) tests/localcloud $(PYTEST)

@@ -83,7 +83,8 @@
   {%- if execute %}
   {%- set key, columns = mart(dataset).config.meta.key, shared_columns(dataset) -%}
   {%- set days = none if whole else found(
-      "select recorded_on from " ~ current ~ " where is_compared union distinct select known_day from " ~ current ~ " where is_compared"
+      "select recorded_on from " ~ current ~ " where is_compared union distinct select known_day from " ~ current
+      ~ " where is_compared union distinct select complete_day from " ~ current ~ " where is_compared"
   ) -%}
   with current_rows as (
     select * from {{ current }}

@@ -29,11 +29,12 @@
 {#
   Out of `versions`, raw rows with clean columns, the newest version of each record, where it is newer than any that a complete
   run has seen; and the quarantined records again. `source`: the raw table.
-  Adds: is_filed, whether this version was; known_day and known_bucket, under which the version before it was.
+  Adds: is_filed, whether this version was; known_day and known_bucket, under which the version that was read last is; and
+  complete_day, that of the last one which a complete run has read: what was published is filed there.
 #}
 {% macro news(dataset, source, key, recorded_at) %}
   {%- set columns = ['is_deleted', 'recorded_on', 'account_bucket', 'version', 'loaded_at'] -%}
-  {%- for name in model.columns if name not in columns and name not in ('is_filed', 'known_day', 'known_bucket') -%}
+  {%- for name in model.columns if name not in columns and name not in ('is_filed', 'known_day', 'known_bucket', 'complete_day') -%}
     {%- do columns.append(name) -%}
   {%- endfor -%}
   , newest as (
@@ -59,7 +60,12 @@
       max(case when seen.version = newest.version and seen.loaded_at = newest.loaded_at then 1 else 0 end)
         over (partition by newest.{{ key }}) as times_filed,
       seen.recorded_on as known_day,
-      seen.account_bucket as known_bucket
+      seen.account_bucket as known_bucket,
+      first_value(case when seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }} then seen.recorded_on end ignore nulls) over (
+        partition by newest.{{ key }}
+        order by seen.version desc, seen.loaded_at desc, seen.filed_on
+        rows between unbounded preceding and unbounded following
+      ) as complete_day
     from newest
     left join {{ seen }} as seen
       on seen.{{ key }} = newest.{{ key }}{% if days is not none %} and {{ in_constants('seen.filed_on', days) }}{% endif %}
@@ -74,7 +80,8 @@
       {%- endfor %}
       times_filed = 1 as is_filed,
       known_day,
-      known_bucket
+      known_bucket,
+      complete_day
     from compared
     where is_old = 0
   )
@@ -90,7 +97,8 @@
     {%- endfor %}
     true as is_filed,
     waiting.recorded_on as known_day,
-    waiting.account_bucket as known_bucket
+    waiting.account_bucket as known_bucket,
+    waiting.recorded_on as complete_day
   from {{ waiting }} as waiting
   left join fresh on fresh.{{ key }} = waiting.{{ key }}
   where
@@ -107,7 +115,8 @@
       {%- endfor %}
       false as is_filed,
       recorded_on as known_day,
-      account_bucket as known_bucket
+      account_bucket as known_bucket,
+      recorded_on as complete_day
     from newest
   )
 
@@ -118,7 +127,7 @@
 {#
   The days under which the records that arrived may be filed, or none for every day.
 
-  Records that are not found under the days that they name, and are not surely new, may be filed anywhere: a delete that
+  Records that no complete run has filed under the days that they name, and are not surely new, may be filed anywhere: a delete that
   carries only the key, a corrected `recorded_at`. Surely new is one that came as an insert and was recorded after the
   time from which raw rows are read: an earlier version of it would be among them.
 #}
@@ -136,7 +145,9 @@
       {{ arrived }}
       group by {{ key }}
     ) as arrived
-    left join {{ seen }} as seen on seen.{{ key }} = arrived.{{ key }} and {{ in_constants('seen.filed_on', days) }}
+    left join {{ seen }} as seen
+      on seen.{{ key }} = arrived.{{ key }} and {{ in_constants('seen.filed_on', days) }}
+        and seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }}
     where seen.{{ key }} is null and arrived.surely_new = 0
     limit 1
   {%- endset -%}
@@ -202,6 +213,7 @@
         filed.{{ name }},
         {%- endfor %}
         filed.recorded_on as known_day,
+        filed.recorded_on as complete_day,
         false as from_news
       from (
         select *
@@ -217,6 +229,7 @@
         news.{{ name }},
         {%- endfor %}
         coalesce(news.known_day, news.recorded_on) as known_day,
+        coalesce(news.complete_day, news.recorded_on) as complete_day,
         true as from_news
       from {{ news }} as news
       {%- endif %}

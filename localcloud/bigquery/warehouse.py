@@ -217,6 +217,10 @@ class Warehouse:
         weakref.finalize(generation, self._orphans.append, generation.physical).atexit = False
 
     def _sweep(self) -> None:
-        """Drop physical tables that neither the catalog nor a result refers to any more."""
-        while self._orphans:
-            self._connection.cursor().execute(f"DROP TABLE IF EXISTS {self._orphans.popleft()}")
+        """Drop physical tables that neither the catalog nor a result refers to any more. Several threads may do so at once."""
+        while True:
+            try:
+                orphan = self._orphans.popleft()
+            except IndexError:
+                return
+            self._connection.cursor().execute(f"DROP TABLE IF EXISTS {orphan}")

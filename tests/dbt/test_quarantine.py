@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from localcloud.dbt import BuildFailed, build, run
@@ -160,6 +162,20 @@ def test_a_delete_that_carries_the_key_alone_takes_the_row_out_whenever_it_comes
     warehouse.load(loaded([payment("U", "U", "U", 6)], "16:30"))
     build(warehouse, at("17:02"))
     assert state(warehouse).marts["payments"]["payU",]["status"] == "created"
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(days=4)])
+def test_a_delete_by_key_alone_that_a_failed_run_has_read_before_takes_the_row_out(
+    runs: list[Run], tmp_path: Path, later: timedelta
+) -> None:
+    warehouse = runs[0].copy(tmp_path)
+    gone: Raw = ("ledger.payments", {"payment_id": "payU", "operation": "delete", "version": 5})
+    rows = loaded([gone], "14:30")
+    warehouse.load({table: frame.with_columns(pl.col("_loaded_at") + later) for table, frame in rows.items()})
+    with pytest.raises(BuildFailed):
+        run(warehouse, "build", now=at("15:02") + later, given={"departure_limit": {"rows": -1, "share": -1}})
+    build(warehouse, at("15:40") + later)
+    assert state(warehouse).marts["payments"]["payU",] == LEFT
 
 
 def test_a_delete_by_key_alone_keeps_what_the_ids_of_a_customer_and_its_account_say(
