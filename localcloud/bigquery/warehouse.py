@@ -217,7 +217,7 @@ class Warehouse:
         weakref.finalize(generation, self._orphans.append, generation.physical).atexit = False
 
     def _sweep(self) -> None:
-        """Drop physical tables that neither the catalog nor a result refers to any more. Several threads may do so at once."""
+        """Drop physical tables that neither the catalog nor a result refers to any more. Several threads may."""
         while True:
             try:
                 orphan = self._orphans.popleft()
