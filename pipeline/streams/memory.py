@@ -17,7 +17,7 @@ def keep_flat() -> None:
     """Let freed memory be used again by every thread, instead of each holding its own.
 
     glibc gives threads arenas of their own, and Arrow's default pool keeps what it once had: with 540,000 rows the
-    process peaked at 390 MB with them and at 250 MB without. A second arena costs 10 MB more and saves nothing. But up
+    process peaked at 390 MB with them and at 250 MB without. One arena does for all: a second saves no time. But up
     to 32 MiB of what was freed are kept: buffers of megabytes come and go all the time, and to get each afresh from the
     system costs a twentieth to a tenth of a delivery's time. That is worth 25 MB.
 
