@@ -5,6 +5,11 @@
 
 First the unit tests of the model are run, then generated stories with runs that come late or are incomplete. A mutant
 that none of them notices survives. The project without a change has to pass the stories first.
+
+Four of macros/ledger.sql survive these short stories, and are noticed by tests that are not run here: the search of all
+days
+and the choice of the news by test_quarantine, the digest of what is looked up by test_story, the hours that are read
+again by test_watermark.
 """
 
 from __future__ import annotations
@@ -120,7 +125,6 @@ MUTANTS: Final = [
         ("seen.loaded_at >= newest.loaded_at", "seen.loaded_at > newest.loaded_at"),
         ("order by version desc, loaded_at desc, is_deleted desc", "order by version, loaded_at desc, is_deleted desc"),
         ("when seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }}\n", "when true\n"),
-        ("    and fresh.{{ key }} is null\n", ""),
         ("none if found(strays) else days", "days"),
         ("loaded_at desc, from_news desc", "loaded_at desc, from_news"),
         ("before.row_digest <> present.row_digest", "false"),

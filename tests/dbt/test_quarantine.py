@@ -169,6 +169,7 @@ def test_a_delete_by_key_alone_that_a_failed_run_has_read_before_takes_the_row_o
     runs: list[Run], tmp_path: Path, later: timedelta
 ) -> None:
     warehouse = runs[0].copy(tmp_path)
+    build(warehouse, at("14:20") + later)
     gone: Raw = ("ledger.payments", {"payment_id": "payU", "operation": "delete", "version": 5})
     rows = loaded([gone], "14:30")
     warehouse.load({table: frame.with_columns(pl.col("_loaded_at") + later) for table, frame in rows.items()})
@@ -238,3 +239,14 @@ def test_a_chain_of_merges_passes_everything_on_and_a_circle_is_reported(runs: l
     with pytest.raises(BuildFailed, match="ends_in_a_record"):
         build(warehouse, at("16:02"))
     assert state(warehouse).watermark == complete_until("15:00")
+
+
+def test_a_record_whose_day_is_corrected_as_its_customer_leaves_is_found_where_it_was(
+    runs: list[Run], tmp_path: Path
+) -> None:
+    warehouse = runs[0].copy(tmp_path)
+    leaves = account("U", "14:10", Amazon_PSPP__c=False)
+    corrected = payment("U", "U", "U", 2, created_at=at("9:00").replace(year=2025))
+    warehouse.load(loaded([leaves, corrected], "14:30"))
+    build(warehouse, at("15:02"))
+    assert state(warehouse).marts["payments"]["payU",] == LEFT
