@@ -17,9 +17,9 @@ def keep_flat() -> None:
     """Let freed memory be used again by every thread, instead of each holding its own.
 
     glibc gives threads arenas of their own, and Arrow's default pool keeps what it once had: with 540,000 rows the
-    process peaked at 390 MB with them and at 250 MB without. One arena does for all: a second saves no time. But up
-    to 32 MiB of what was freed are kept: buffers of megabytes come and go all the time, and to get each afresh from the
-    system costs a twentieth to a tenth of a delivery's time. That is worth 25 MB.
+    process peaked at 390 MB with them and at 250 MB without. But up to 32 MiB of what was freed are kept: buffers of
+    megabytes come and go all the time, and to get each afresh from the system costs a twentieth of a delivery's time.
+    That is worth 25 MB.
 
     To be called before Arrow is imported, which reads its variable once. Does nothing where the C library has no
     mallopt.
