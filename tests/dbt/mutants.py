@@ -7,9 +7,8 @@ First the unit tests of the model are run, then generated stories with runs that
 that none of them notices survives. The project without a change has to pass the stories first.
 
 Four of macros/ledger.sql survive these short stories, and are noticed by tests that are not run here: the search of all
-days
-and the choice of the news by test_quarantine, the digest of what is looked up by test_story, the hours that are read
-again by test_watermark.
+days and the choice of the news by test_quarantine, the digest of what is looked up by test_story, the hours that are
+read again by test_watermark.
 """
 
 from __future__ import annotations
