@@ -102,7 +102,8 @@
     {%- if waiting and dataset in var('wait_for_quarantined') -%}
       {%- do log("Watermark of " ~ dataset ~ " stays: the dataset waits for its quarantined rows.", info=true) -%}
     {%- elif now.get(dataset) != watermarks_found().get(dataset) -%}
-      {%- do log("Watermark of " ~ dataset ~ " stays: another run has moved it since this one began.", info=true) -%}
+      {{ exceptions.raise_compiler_error("Watermark of " ~ dataset ~ " stays: another run has moved it since this one began. What this run "
+          ~ "alone has read would be missing: let one run of dbt build --full-refresh follow, and see that no two runs overlap.") }}
     {%- else -%}
       {%- do datasets.append(dataset) -%}
     {%- endif -%}

@@ -61,7 +61,7 @@ def test_no_row_enters_an_hour_that_is_complete_even_when_the_clock_goes_back(
     assert after.marts == expected(runs[0].state.marts, answer(warehouse), at(stamp))
 
 
-def test_a_run_that_is_overtaken_in_its_middle_publishes_nothing_and_a_full_refresh_finds_what_it_read(
+def test_a_run_that_is_overtaken_in_its_middle_fails_publishes_nothing_and_a_full_refresh_finds_what_it_read(
     runs: list[Run], tmp_path: Path
 ) -> None:
     warehouse = runs[0].copy(tmp_path)
@@ -72,8 +72,8 @@ def test_a_run_that_is_overtaken_in_its_middle_publishes_nothing_and_a_full_refr
         "{{ changes(",
         f'{{{{ config(pre_hook="{moved}") }}}}\n{{{{ changes(',
     ).written(tmp_path / "project")
-    printed = run(warehouse, "build", now=at("15:02"), project=overtaken)
-    assert "Watermark of payments stays: another run has moved it since this one began." in printed
+    with pytest.raises(BuildFailed, match="another run has moved it since this one began"):
+        run(warehouse, "build", now=at("15:02"), project=overtaken)
     after = state(warehouse)
     assert after.watermark == complete_until("15:00")
     assert after.marts["payments"] == runs[0].state.marts["payments"]
