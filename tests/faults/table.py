@@ -98,7 +98,8 @@ def _extract() -> Iterator[Cell]:
     yield Cell("extract", "middle", _warehouse("ReadRows", "error", after=3), rows=MANY)
     yield Cell("extract", "end", _warehouse("ReadRows", "error", after=-1), rows=MANY)
     yield Cell("extract", "hang", stalled, ("out-of-time",), rows=MANY, budget=BUDGET)
-    yield Cell("extract", "kill", stalled, rows=MANY, reached=_uploading)
+    under_way = _warehouse("ReadRows", "hang", after=8)  # messages are joined to frames: so many are two of 8 MB
+    yield Cell("extract", "kill", under_way, rows=2 * MANY, reached=_uploading)
     yield Cell("extract", "lost", _warehouse("CreateReadSession", "error", after=-1))
     for way, missing in (("before", 0), ("middle", 2), ("end", 5)):
         broken = _warehouse("ReadRows", "wrong-rows", after=missing)
