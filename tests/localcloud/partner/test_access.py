@@ -96,7 +96,7 @@ async def test_a_large_upload_does_not_grow_the_server(server: Running) -> None:
             for _ in range(16):
                 await file.write(bytes(4 << 20))
     assert (server.root / "large.pgp").stat().st_size == 64 << 20
-    assert peak() - before < 16 << 10  # KiB
+    assert peak() - before < 32 << 10  # KiB, a half of it
 
 
 @pytest.mark.parametrize("profile", ["aws", "openssh"])
