@@ -21,7 +21,7 @@ from tests.bench.harness import Options, bench_deployment, serving, sweep
 from tests.bench.watching import busy
 
 ROWS: Final = 100
-HOURS: Final = {"quick": 2, "default": 8, "full": 720}
+HOURS: Final = {"quick": 2, "default": 20, "full": 720}
 MONTH: Final = 720
 WORKERS: Final = (1, 2, 4)
 FROM: Final = "worked out from the rate; warm instances, hours of the same size"
