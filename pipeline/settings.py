@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -148,6 +148,10 @@ class Settings(BaseModel):
 def _place(host: str, port: int, user: str, directory: str) -> tuple[str, int, str, str]:
     """The same for all spellings of one directory; a login is taken to begin at the root."""
     return host.lower().rstrip("."), port, user, posixpath.normpath(f"/{directory.strip('/')}")
+
+
+ENDPOINTS: Final = tuple(name.upper() for name in Settings.model_fields if name.endswith("_emulator_host"))
+"""Variables that name an endpoint instead of the cloud's."""
 
 
 def from_environment(

@@ -72,13 +72,18 @@ class Session:
 
         from pipeline import settings
 
-        # The file that was named wins over what is left in the shell, perhaps of another deployment.
-        written = dotenv_values(self.env_file, interpolate=False) if self.env_file else {}
-        given = {**os.environ, **{name: value for name, value in written.items() if value is not None}}
-        read = settings.from_environment(given, needed=self.needed)  # a setting that is missing is said at once
+        given = dict(os.environ)
+        if self.env_file:  # wins over what is left in the shell, perhaps of another deployment
+            read = dotenv_values(self.env_file, interpolate=False)
+            written = {name: value for name, value in read.items() if value is not None}
+            for name in settings.ENDPOINTS:  # libraries read them from the process; unnamed is the cloud's
+                os.environ.pop(name, None)
+            os.environ.update({name: written[name] for name in settings.ENDPOINTS if name in written})
+            given = {**given, **dict.fromkeys(settings.ENDPOINTS, ""), **written}
+        known = settings.from_environment(given, needed=self.needed)  # a setting that is missing is said at once
         from pipeline.run import Deployment
 
-        return Deployment(read)
+        return Deployment(known)
 
     @functools.cached_property
     def console(self) -> Console:

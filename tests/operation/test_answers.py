@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.settings import Settings
+from pipeline.cli.session import Session
+from pipeline.settings import ENDPOINTS, Settings
 from pipeline.window import Window
 from tests.operation.operator import Operator
 
 NEEDED = ("google_cloud_project", "records_bucket", "topic", "sftp_host", "sftp_user", "contracts_directory")
 """Settings of a laptop that asks the function: what it needs, and where it says that it acts."""
 
-WITHOUT = {
-    name.upper(): "" for name in Settings.model_fields if name not in NEEDED and not name.endswith("_emulator_host")
-}
+WITHOUT = {name.upper(): "" for name in Settings.model_fields if name not in NEEDED and name.upper() not in ENDPOINTS}
 """Everything else, absent."""
 
 
@@ -94,12 +94,28 @@ def test_a_file_of_settings_is_read_and_wins_over_the_shell(operator: Operator, 
     written = operator.deployment.environment()
     file = tmp_path / "operator.env"
     file.write_text("".join(f"{name}='{value}'\n" for name, value in written.items()), encoding="utf-8")
-    empty = {name.upper(): "" for name in Settings.model_fields if not name.endswith("_emulator_host")}
+    empty = {name.upper(): "" for name in Settings.model_fields}
     other = {**empty, "TOPIC": "of-another-partner", "RECORDS_BUCKET": "of-another-partner"}
+    other |= dict.fromkeys(ENDPOINTS, "http://127.0.0.1:1")
     result = operator.type("keys", "--json", "--env-file", str(file), **other)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)
+    assert json.loads(operator.type("status", "--json", "--env-file", str(file), **other).stdout)["cells"]
     assert operator.type("status", "--env-file", str(tmp_path / "absent")).exit_code == 2
+
+
+def test_an_endpoint_that_a_file_of_settings_does_not_name_is_the_clouds(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a shell that was used with a local cloud would mix its store with production's warehouse."""
+    for name, value in operator.deployment.environment().items():
+        monkeypatch.setenv(name, value)
+    written = {name: value for name, value in operator.deployment.environment().items() if name not in ENDPOINTS}
+    file = tmp_path / "operator.env"
+    file.write_text("".join(f"{name}='{value}'\n" for name, value in written.items()), encoding="utf-8")
+    settings = Session(as_json=True, env_file=file).deployment.settings
+    assert [getattr(settings, name.lower()) for name in ENDPOINTS] == [""] * len(ENDPOINTS)
+    assert not set(ENDPOINTS) & set(os.environ)
 
 
 @pytest.mark.parametrize("answer", ["n\n", ""])
