@@ -77,7 +77,10 @@ def described(column: dict[str, Any], never_null: set[str]) -> dict[str, Any]:
 def properties(contract: dict[str, Any]) -> dict[str, Any]:
     """The dbt properties file of one contract, which describes exactly one table."""
     (table,) = contract["schema"]
-    columns: list[dict[str, Any]] = table["properties"]
+    columns: list[dict[str, Any]] = [
+        column | {"name": column.get("physicalName", column["name"])} for column in table["properties"]
+    ]
+    source = {given["name"]: column["name"] for given, column in zip(table["properties"], columns, strict=True)}
     own = {one["property"]: one["value"] for one in table["customProperties"]}
     in_key = sorted((c for c in columns if c.get("primaryKey")), key=lambda c: c["primaryKeyPosition"])
     key = [column["name"] for column in in_key]
@@ -90,14 +93,14 @@ def properties(contract: dict[str, Any]) -> dict[str, Any]:
         "meta": {
             "contract": contract["id"],
             "key": key,
-            "change_column": own["changeColumn"],
+            "change_column": source[own["changeColumn"]],
             "filter_column": own["filter"],
             "rules": rules,
         },
     }
     test = {"name": f"{table['name']}_key_is_unique_in_open_hours", "arguments": {"dataset": table["name"]}}
     # A row that says that a record has left needs no more than these.
-    never_null = {*key, own["changeColumn"], own["filter"]}
+    never_null = {*key, source[own["changeColumn"]], own["filter"]}
     model = {
         "name": table["name"],
         "description": table["description"],

@@ -133,7 +133,7 @@ def _well(comparison: Comparison) -> bool:
 
 
 def _as_json(comparison: Comparison) -> dict[str, object]:
-    reads = comparison.old.partner_reads
+    reads = comparison.reads
     return {
         "dataset": comparison.new.name,
         "old": {"version": comparison.old.version, "sha256": comparison.old.sha256},

@@ -46,11 +46,20 @@ def added_or_removed(old: Dataset, new: Dataset) -> Iterator[Change]:
             if column.required:
                 says = "The column is not sent any more; readers of the old contract miss it."
             left = f"the column {column.name}"
-            yield Change("columns", column.name, column.type, None, says, backward, NONE, withheld=left)
+            need = None
+            if column.source not in [unshared.split()[0] for unshared in new.unshared]:
+                need = (
+                    f"Keep {column.source} in the table, as `shared: false`, until the last hour under the old "
+                    "contract has left the look-back: those hours are counted anew with it."
+                )
+            yield Change("columns", column.name, column.type, None, says, backward, NONE, withheld=left, warehouse=need)
+    after = [other for _, other in same]
     for column in new.columns:
-        if column not in [other for _, other in same]:
+        if column not in after:
             effect = Effect(backward=not column.required, forward=True)
-            where = "at the end" if column is new.columns[-1] else "before the end, so later columns move"
+            where = "before others, which move by that"
+            if all(other not in after for other in new.columns[new.columns.index(column) :]):
+                where = "at the end"
             says = f"A{' required' if column.required else 'n optional'} column is added {where}."
             secret = column.classification or "not classified"
             need = (
@@ -89,17 +98,35 @@ def renamed(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 
 def source(old: Dataset, new: Dataset) -> Iterator[Change]:
+    before, after = ({column.source: column.name for column in contract.columns} for contract in (old, new))
     for column, other in pairs(old, new):
         if column.source != other.source:
+            says = "Values come from another column of the warehouse; whether they mean the same cannot be told."
+            effect = NONE
+            if other.source in before:
+                says = (
+                    f"Values are those of {before[other.source]}; readers take them for {column.name} without noticing."
+                )
+            elif column.source in after:
+                says = f"The values stand in {after[column.source]} now; readers take others for them without noticing."
+            elif other.name in new.key:
+                says += " If not, rows get another key, and those that the partner has are not replaced."
+            elif other.name == new.change:
+                says += " If not, around the deployment rows may be sent twice or not at all."
+            else:
+                effect = FULL
             yield Change(
                 "source",
                 other.name,
                 column.source,
                 other.source,
-                "Values come from another column of the warehouse; whether they mean the same cannot be told.",
+                says,
+                effect,
+                effect,
                 disclosed=f"in {other.name}, whatever {other.source} holds that {column.source} did not: "
                 "compare the two",
                 warehouse=f"The table needs the column {other.source}.",
+                proven=effect == FULL or other.source in before or column.source in after,
             )
 
 

@@ -109,9 +109,14 @@ class Comparison:
         return _together(change.by_position for change in self.changes)
 
     @property
+    def reads(self) -> Reads:
+        """How the partner reads, where both contracts say the same."""
+        return self.old.partner_reads if self.old.partner_reads == self.new.partner_reads else None
+
+    @property
     def effect(self) -> Effect:
         """What they do to the partner, as far as it is known how it reads."""
-        return _together(change.effect(self.old.partner_reads) for change in self.changes)
+        return _together(change.effect(self.reads) for change in self.changes)
 
     @property
     def first(self) -> str:
@@ -136,7 +141,7 @@ class Comparison:
     @cached_property
     def level(self) -> Level | None:
         """The least part of the version to raise; None where nothing changed."""
-        return max((change.level(self.old.partner_reads) for change in self.changes), key=LEVELS.index, default=None)
+        return max((change.level(self.reads) for change in self.changes), key=LEVELS.index, default=None)
 
     @property
     def least(self) -> str:

@@ -72,8 +72,8 @@ class Dataset:
 
     Two contracts of one dataset may be deployed for an agreed time: one of them has a `series_name`, under which its
     deliveries are asked for and recorded. Hours before `starts` and from `ends` on are not sent under the contract.
-    `formulas` is about texts that a spreadsheet would carry out, `nul` about the character NUL, which most databases
-    cannot load.
+    `unshared` are the columns of the table that no file has, each with its type. `formulas` is about texts that a
+    spreadsheet would carry out, `nul` about the character NUL, which most databases cannot load.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Dataset:
     starts: datetime | None = None
     ends: datetime | None = None
     promise: Promise | None = None
+    unshared: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
 
     @property

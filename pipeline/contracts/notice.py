@@ -60,7 +60,7 @@ def _notice(comparison: Comparison, heading: str) -> Iterator[str]:
         yield f"- Read **{how}**: {effect.kind} ({_MEANING[effect.kind]})."
     yield f"- Who moves first: {FIRST[comparison.effect.kind]}."
     if comparison.effect != comparison.by_name & comparison.by_position:
-        yield f"  This holds for reading by {old.partner_reads}, which is how you read, as you told us."
+        yield f"  This holds for reading by {comparison.reads}, which is how you read, as you told us."
     yield from ("", f"{heading}# What changes", "")
     yield "| what | column | before | after | by name | by position | meaning |"
     yield "|---|---|---|---|---|---|---|"

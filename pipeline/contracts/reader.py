@@ -143,6 +143,11 @@ class _Reader(ColumnReader):
             starts=self.hour(own.get("firstHour"), f"{place}.firstHour"),
             ends=self.hour(own.get("endsAt"), f"{place}.endsAt"),
             promise=promise(contract.slaProperties or [], self.wrong),
+            unshared=tuple(
+                f"{entry.physicalName or entry.name} {entry.physicalType}"
+                for entry in properties
+                if entry not in shared
+            ),
             text=text,
         )
 

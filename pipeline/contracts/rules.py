@@ -30,7 +30,15 @@ def compare(old: Dataset, new: Dataset) -> Comparison:
     """Every change from one contract to the other."""
     changes = [change for rule in RULES for change in rule.judge(old, new)]
     if not changes and old.text != new.text:
-        changes = [Change("text", None, None, None, "Words changed that nothing is derived from.")]
+        changes = [
+            Change(
+                "text",
+                None,
+                None,
+                None,
+                "No file changes by it. Run dbt/from_contracts.py: partitions and words are the mart's too.",
+            )
+        ]
     return Comparison(old, new, tuple(changes))
 
 
@@ -166,11 +174,23 @@ def _series(old: Dataset, new: Dataset) -> Iterator[Change]:
         yield Change("series", None, old.series, new.series, says)
 
 
+def _unshared(old: Dataset, new: Dataset) -> Iterator[Change]:
+    if old.unshared != new.unshared:
+        before, after = (", ".join(contract.unshared) for contract in (old, new))
+        says, need = "Columns changed that are not shared.", "Change the mart, run dbt/from_contracts.py."
+        yield Change("not shared", None, before, after, says, warehouse=need)
+
+
 def _first_hour(old: Dataset, new: Dataset) -> Iterator[Change]:
     if old.starts != new.starts:
         before, after = (rfc3339(contract.starts) if contract.starts else None for contract in (old, new))
         says = "Under this contract, hours are sent from another one on; those before are not sent again."
-        yield Change("first hour", None, before, after, says)
+        later = new.starts is not None and (old.starts is None or new.starts > old.starts)
+        withheld = f"every hour before {after} that was not sent before the deployment" if later else None
+        disclosed = None if later else f"hours from {after or 'the first one'} to {before}"
+        if old.series != new.series:  # those hours are sent under the other name
+            withheld = disclosed = None
+        yield Change("first hour", None, before, after, says, disclosed=disclosed, withheld=withheld)
 
 
 def _end(old: Dataset, new: Dataset) -> Iterator[Change]:
@@ -178,7 +198,9 @@ def _end(old: Dataset, new: Dataset) -> Iterator[Change]:
         before, after = (rfc3339(contract.ends) if contract.ends else None for contract in (old, new))
         sooner = new.ends is not None and (old.ends is None or new.ends < old.ends)
         says = f"Files of this contract end at {after}." if after else "Files of this contract do not end any more."
-        yield Change("end", None, before, after, says, withheld=f"every hour from {after} on" if sooner else None)
+        withheld = f"every hour from {after} on" if sooner else None
+        disclosed = None if sooner or old.series != new.series else f"hours from {before} on"
+        yield Change("end", None, before, after, says, disclosed=disclosed, withheld=withheld)
 
 
 def _formulas(old: Dataset, new: Dataset) -> Iterator[Change]:
@@ -232,7 +254,13 @@ RULES: Final = (
     ),
     Rule("order", ("columns",), "by name nothing; by position values stand for others", column_rules.moved),
     Rule("column name", ("columns.name",), "by position nothing; by name it is missed", column_rules.renamed),
-    Rule("source", ("columns.source",), "the file's form stays; what the values disclose may not", column_rules.source),
+    Rule(
+        "source",
+        ("columns.source",),
+        "the file's form stays; what the values disclose may not, and another column's values are read as this one's",
+        column_rules.source,
+    ),
+    Rule("not shared", ("unshared",), "nothing in the file; the mart follows", _unshared),
     Rule(
         "values",
         tuple(f"columns.{name}" for name in column_rules.VALUE_PROPERTIES),
@@ -254,8 +282,8 @@ RULES: Final = (
     Rule("file name", ("file_name",), "files are not found under the old name", _file_name),
     Rule("partner reads", ("partner_reads",), "nothing in the file; says which kind of reader counts", _partner_reads),
     Rule("series", ("series_name",), "deliveries are counted anew under another name", _series),
-    Rule("first hour", ("starts",), "hours before it are not sent", _first_hour),
-    Rule("end", ("ends",), "hours from it on are withheld", _end),
+    Rule("first hour", ("starts",), "later withholds the hours before it, sooner discloses them", _first_hour),
+    Rule("end", ("ends",), "sooner withholds the hours from it on, later discloses them", _end),
     Rule("promise", ("promise",), "nothing in the file; the partner learns how punctual it will be", _promise),
     Rule("formulas", ("formulas",), "refusing says less may come, escaping writes other texts", _formulas),
     Rule("nul", ("nul",), "refusing says less may come, escaping writes other texts", _nul),

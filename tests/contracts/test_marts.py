@@ -44,7 +44,11 @@ def test_a_mart_that_two_contracts_read_has_the_columns_and_rules_of_both(
     """For the time that a breaking change runs beside the old contract."""
     text = (ROOT / "pipeline" / "contracts" / "payments.yaml").read_text(encoding="utf-8")
     (tmp_path / "payments.yaml").write_text(text)
-    later = text.replace("version: 1.0.1", "version: 2.0.0").replace("name: reference", "name: remittance")
+    later = (
+        text.replace("version: 1.0.1", "version: 2.0.0")
+        .replace("name: reference", "name: remittance")
+        .replace("Name: reference", "Name: remittance")
+    )
     later = later.replace("maxLength: 500", "maxLength: 140")
     (tmp_path / "payments_v2.yaml").write_text(later)
     (body,) = generator.rendered(tmp_path).values()
@@ -58,3 +62,12 @@ def test_a_mart_that_two_contracts_read_has_the_columns_and_rules_of_both(
 def test_a_rule_that_no_data_test_can_check_is_refused(generator: ModuleType) -> None:
     with pytest.raises(ValueError, match="column rate: no data test for the contract's option multipleOf"):
         generator.rule({"name": "rate", "logicalTypeOptions": {"multipleOf": 5}})
+
+
+def test_a_column_of_another_name_in_the_file_keeps_the_warehouses_in_the_mart(generator: ModuleType) -> None:
+    text = (ROOT / "pipeline" / "contracts" / "payments.yaml").read_text(encoding="utf-8")
+    contract = yaml.safe_load(text)
+    renamed = text.replace("- name: updated_at", "- name: changed").replace("(updated_at)", "(changed)")
+    renamed = renamed.replace("value: updated_at", "value: changed").replace("- name: payment_id", "- name: id")
+    renamed = renamed.replace("- name: reference", "- name: remittance")
+    assert generator.properties(yaml.safe_load(renamed)) == generator.properties(contract)
