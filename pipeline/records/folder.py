@@ -160,6 +160,19 @@ class Folder:
         numbers = [number for of, number in self._numbers("delivered") if of == part]
         return self.names[f"delivered-{part}-{max(numbers)}"] if numbers else None
 
+    @property
+    def completed_at(self) -> datetime | None:
+        """When every sealed part was at the partner for the first time, by the store's clock; None where one is not.
+
+        Nothing leaves before all parts are sealed, so that what is sealed is all that the plan has.
+        """
+        if not self.sealed_parts or not self.sealed_parts <= self.delivered_parts:
+            return None
+        first: dict[int, datetime] = {}
+        for part, number in self._numbers("delivered"):
+            first.setdefault(part, self.names[f"delivered-{part}-{number}"])
+        return max(first.values())
+
     def add_answer(self, record: Rejected | Acknowledged) -> None:
         """Record what a returned file says of a part; nothing where that file's answer is recorded."""
         digest = hashlib.sha256(record.returned.encode()).hexdigest()[:12]

@@ -29,7 +29,8 @@ _UNTIL_DELIVERED: Final[tuple[StateName, ...]] = (
 @dataclass(frozen=True, slots=True)
 class Cell:
     """Where one slot stands: rows as planned, bytes of CSV and of the sealed files, seconds from plan to partner, and
-    how long after the window's end every part was first at the partner.
+    how long after the window's end every part was first at the partner, of whichever revision: a revision because of
+    rows that came late makes no window late that was there in time.
 
     None stands where that is not known yet. `problems` are the sentences of the last certificate, or of what is wrong;
     `waiting` are the rows in quarantine that the hour lacked when it was certified last.
@@ -218,8 +219,8 @@ def _seconds(history: History) -> float | None:
 
 
 def _late(history: History) -> timedelta | None:
-    """From the window's end until every part was at the partner for the first time."""
-    complete = _complete(history)
+    """From the window's end until every part of a revision was at the partner for the first time."""
+    complete = history.arrived or _complete(history)
     return None if complete is None else complete - history.slot.window.end
 
 

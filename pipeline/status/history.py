@@ -27,7 +27,7 @@ class History:
     """The records of a slot's latest revision; `damage` says which of them cannot be read.
 
     `broken` are the rules that refused rows break; `rejected` are the errors that the partner returned about parts as
-    they were sent last.
+    they were sent last. `arrived` is when an earlier revision was complete at the partner first.
     `revision` is 0 where nothing was planned; a certificate may be there all the same. Not `due` are hours outside the
     time that files are sent for: the contract's, and from FIRST_HOUR or the first plan on.
     """
@@ -44,6 +44,7 @@ class History:
     failure: Failed | None = None
     rejected: tuple[Rejected, ...] = ()
     broken: tuple[str, ...] = ()
+    arrived: datetime | None = None
 
 
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
@@ -72,6 +73,7 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
     rejected = [readable(partial(folder.rejections, one.part, one)) for one in latest]
     plan, refused = readable(folder.plan), readable(folder.refusal)
     contract = run.contracts.of(plan) if plan and refused else None
+    earlier = (records.revision(number).completed_at for number in records.revisions[:-1])
     return History(
         slot=slot,
         revision=folder.delivery.revision,
@@ -82,6 +84,7 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
         broken=refusal(refused, contract) if refused and contract else (),
         rejected=tuple(record for records in rejected for record in records or ()),
         certificate=readable(folder.certificate),
+        arrived=min((at for at in earlier if at is not None), default=None),
         failure=readable(folder.last_failure),
         damage=tuple(damage),
         due=run.dataset(slot.dataset).covers(slot.window) and (first is None or slot.window.start >= first),

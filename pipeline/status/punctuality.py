@@ -46,8 +46,8 @@ def punctuality(dataset: str, promise: Promise, cells: Iterable[Cell], now: date
     for cell in cells:
         if cell.state == "empty" or (cell.late is None and now < cell.slot.window.end + promise.within):
             continue
-        if cell.late is None and cell.revision == 0 and not cell.rows:
-            continue  # nothing is recorded: whether the hour had rows is for certify to find
+        if cell.late is None and cell.revision == 0 and not (cell.certified and cell.state == "missing"):
+            continue  # nothing is planned, and certify has not found that there was anything to send
         windows += 1
         in_time += cell.late is not None and cell.late <= promise.within
     return Punctuality(dataset, promise, windows, in_time)

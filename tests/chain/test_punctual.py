@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.status.grid import cell
+from pipeline.status.history import history
 from pipeline.window import Window, rfc3339
 from tests.deployment import HOUR, InProcessDeployment, asking
 from tests.sample_contract import CONTRACT
@@ -83,3 +85,17 @@ def test_an_hour_before_the_look_back_is_a_backfill_that_nobody_was_promised_in_
     assert "in_time" not in ran.named("delivery.completed")[0]
     assert not ran.named("delivery.late")
     assert not deployment.run({"action": "certify", **asking(slot)}).named("delivery.overdue")
+
+
+def test_a_revision_because_of_late_rows_makes_no_hour_late_that_was_there_in_time(
+    deployment: InProcessDeployment,
+) -> None:
+    slot = deployment.load_sample(contract=promising(6000))
+    deployment.deliver(slot)
+    first = deployment.records(slot)["r1/delivered-1-1"]["late_seconds"]
+    deployment.deliver(slot, revise=True)
+    second = deployment.records(slot)["r2/delivered-1-1"]["late_seconds"]
+    run = deployment.within()
+    late = cell(history(run.records.folder(slot), run), run.now()).late
+    assert late is not None
+    assert first <= late.total_seconds() < second

@@ -56,7 +56,13 @@ def test_a_window_whose_time_is_not_over_counts_only_when_it_has_arrived() -> No
 
 def test_an_hour_of_which_nothing_is_recorded_is_left_to_certify() -> None:
     unknown = Cell(Slot("payments", Window.hour(FIRST)), "missing", 0)
-    assert judged([unknown]) == (0, 0)
+    not_ready = Cell(Slot("payments", Window.hour(FIRST)), "source not ready", 0, certified=NOW)
+    assert judged([unknown, not_ready]) == (0, 0)
+
+
+def test_an_hour_that_was_never_planned_and_has_rows_as_certify_found_is_late() -> None:
+    never = Cell(Slot("payments", Window.hour(FIRST)), "missing", 0, certified=NOW)
+    assert judged([cell(1, 5), never]) == (2, 1)
 
 
 def test_per_cent_are_never_rounded_up_to_what_was_not_reached() -> None:
