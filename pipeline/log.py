@@ -88,7 +88,9 @@ EVENTS: Final[Mapping[str, Event]] = {
     "window.resent": Event("WARNING", "A file that was sent is sent again.", alert=True),
     "window.unjudged": Event("ERROR", "A window could not be judged; the others were.", alert=True),
     "window.republished": Event("WARNING", "A hole was found and its window was published again.", alert=True),
-    "ledger.page": Event("INFO", "A page of the ledger was made and signed: hour and records are in the event."),
+    "ledger.page": Event(
+        "INFO", "A page of the ledger was made and signed: hour, records and SHA-256 are in the event."
+    ),
     "ledger.failed": Event("ERROR", "The ledger could not be extended; the next certify makes up for it.", alert=True),
     "page.written": Event("INFO", "The page of all deliveries was written; object names it in the records bucket."),
     "page.failed": Event("WARNING", "The page of all deliveries could not be written; the next certify does."),

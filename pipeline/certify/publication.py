@@ -50,7 +50,7 @@ def extend_ledger(run: Run) -> None:
 
         bucket = run.bucket(run.settings.records_bucket)
         for made in ledger.extend(bucket, run.now(), lambda content: detached(content, keys=keys())):
-            log.emit("ledger.page", None, hour=made.hour.isoformat(), records=len(made.records))
+            log.emit("ledger.page", None, hour=made.hour.isoformat(), records=len(made.records), sha256=made.sha256)
 
 
 def write_page(run: Run) -> None:

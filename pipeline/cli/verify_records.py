@@ -63,6 +63,10 @@ def _show(session: Session, verified: Verified) -> None:
     kinds = Counter(finding.kind for finding in verified.findings)
     result = ", ".join(f"{count} x {kind}" for kind, count in kinds.items()) or "nothing contradicts the ledger"
     session.say(f"{verified.pages} pages, {verified.records} records: {result}.")
+    if verified.until is not None:
+        session.say(
+            f"The ledger ends at {verified.until:%Y-%m-%d %H:%M} UTC; give --end where it should reach further."
+        )
     if verified.newer:
         session.say(f"{verified.newer} records are later than the last page; nothing vouches for them yet.")
     if not verified.pages:

@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Protocol
+
+from pydantic import TypeAdapter
 
 from pipeline.errors import RecordDamaged
 from pipeline.records.ledger import PREFIX, SIGNATURE, LedgerPage, floor, hour_of, parsed, path_of
@@ -15,6 +17,10 @@ from pipeline.window import HOUR, rfc3339
 
 TOLERANCE: Final = timedelta(minutes=10)
 """By how much a host's clock, which dates a record, may differ from the store's."""
+
+
+_TIME: Final = TypeAdapter(datetime)
+"""Every form of a time that a record is read with."""
 
 
 class IsSigned(Protocol):
@@ -49,11 +55,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a walk through the ledger saw. `newer` objects are later than the last page, so that nothing is known."""
+    """What a walk through the ledger saw. `newer` objects are later than the last page, so that nothing is known.
+
+    `until` is the end of the last page's hour; None without a page.
+    """
 
     pages: int
     records: int
     newer: int
+    until: datetime | None
     findings: tuple[Finding, ...]
 
 
@@ -85,8 +95,8 @@ def verify(
                 pages += 1
                 _compare(copy, page, seen, findings)
             hour += HOUR
-    newer = _unlisted(copy, seen, hours, last, whole=start is None, findings=findings)
-    return Verified(pages, len(seen), newer, tuple(findings))
+    newer = _unlisted(copy, seen, hours, last, whole=start is None and end is None, findings=findings)
+    return Verified(pages, len(seen), newer, max(hours) + HOUR if hours else None, tuple(findings))
 
 
 def _digest_of(copy: Mapping[str, bytes], hour: datetime) -> str | None:
@@ -178,6 +188,7 @@ def _names(copy: Mapping[str, bytes], hour: datetime) -> Iterable[str]:
 def _dated(content: bytes) -> datetime | None:
     """When a record says that it was made; None for what is no record."""
     try:
-        return datetime.fromisoformat(json.loads(content)["record"]["created"])
-    except (ValueError, KeyError, TypeError):
+        dated = _TIME.validate_python(json.loads(content)["record"]["created"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return dated if dated.tzinfo is not None else dated.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -53,17 +54,24 @@ class LedgerPage(BaseModel):
         """The page as it is signed and stored: the same bytes whoever makes it."""
         return json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True).encode()
 
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the page as it is written."""
+        return hashlib.sha256(self.written()).hexdigest()
+
 
 def extend(bucket: Bucket, now: datetime, sign: Sign, most: int = MOST_PAGES) -> list[LedgerPage]:
     """Make and sign the pages that are due, `most` of them. Where the newest is there and signed, all before it are.
 
-    Two runs at once make the same page; the signature of the first is kept. Raises ArchiveUnavailable, RecordDamaged
-    (the last page cannot be read), OutOfTime, and whatever `sign` raises.
+    Two runs at once make the same page; the signature of the first is kept. A page without a signature is made once
+    more and compared: what stands there may have been put there by somebody else, and is not signed unless it is the
+    same. Raises ArchiveUnavailable, RecordDamaged (it is not, or a page cannot be read), OutOfTime, and whatever `sign`
+    raises.
     """
     due = floor(now - SETTLED) - HOUR
     if bucket.stat(path_of(due) + SIGNATURE) is not None:
         return []
-    hours: list[datetime] = []
+    hours: set[datetime] = set()
     signed: set[datetime] = set()
     created: list[tuple[datetime, str]] = []
     for name, at in bucket.creations(""):
@@ -72,22 +80,17 @@ def extend(bucket: Bucket, now: datetime, sign: Sign, most: int = MOST_PAGES) ->
         elif name.endswith(SIGNATURE):
             signed.add(hour)
         else:
-            hours.append(hour)
+            hours.add(hour)
     if not hours and not created:
         return []
-    last = max(hours, default=None)
-    previous = None
-    if last is not None:
-        content = _content(bucket, last)
-        previous = hashlib.sha256(content).hexdigest()
-        if last not in signed:
-            bucket.create(path_of(last) + SIGNATURE, sign(content), "application/pgp-signature")
+    last = max((hour for hour in hours & signed if hour <= due), default=None)
+    previous = None if last is None else hashlib.sha256(_content(bucket, last)).hexdigest()
     hour = last + HOUR if last is not None else floor(min(created)[0])
     pages: list[LedgerPage] = []
     while hour <= due and len(pages) < most:
         names = sorted(name for at, name in created if hour <= at < hour + HOUR)
         page = _kept(bucket, LedgerPage(hour=hour, previous=previous, records=_digests(bucket, names)), sign)
-        previous = hashlib.sha256(page.written()).hexdigest()
+        previous = page.sha256
         pages.append(page)
         hour += HOUR
     return pages
@@ -105,13 +108,16 @@ def _digests(bucket: Bucket, names: list[str]) -> dict[str, str]:
 
 
 def _kept(bucket: Bucket, page: LedgerPage, sign: Sign) -> LedgerPage:
-    """The page that holds from now on: this one, or that of a run which was first. Signed in either case."""
-    content = page.written()
+    """The page, created and signed by this run or by one that was first. Raises RecordDamaged where another stands."""
+    path, content = path_of(page.hour), page.written()
     signature = sign(content)  # first, so that a key which cannot sign leaves no page without a signature
-    if not bucket.create(path_of(page.hour), content) and (kept := _content(bucket, page.hour)) != content:
-        content, signature = kept, sign(kept)
-    bucket.create(path_of(page.hour) + SIGNATURE, signature, "application/pgp-signature")
-    return parsed(content, path_of(page.hour))
+    if not bucket.create(path, content) and _content(bucket, page.hour) != content:
+        raise RecordDamaged(
+            f"The ledger's page {path} is not what the records of its hour make, so it is not signed. Find out who "
+            "wrote it (data access log), keep a copy, and delete it; the next certify makes it anew."
+        )
+    bucket.create(path + SIGNATURE, signature, "application/pgp-signature")
+    return page
 
 
 def _content(bucket: Bucket, hour: datetime) -> bytes:
@@ -137,7 +143,9 @@ def path_of(hour: datetime) -> str:
 def hour_of(name: str) -> datetime | None:
     """The hour of a page or of its signature; None for any other object."""
     match = re.fullmatch(rf"{PREFIX}(\d{{4}}/\d\d/\d\d/\d\d)\.json(?:{re.escape(SIGNATURE)})?", name)
-    return datetime.strptime(match[1], "%Y/%m/%d/%H").replace(tzinfo=UTC) if match else None
+    with suppress(ValueError):  # digits, but no time
+        return datetime.strptime(match[1], "%Y/%m/%d/%H").replace(tzinfo=UTC) if match else None
+    return None
 
 
 def floor(instant: datetime) -> datetime:

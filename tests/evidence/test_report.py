@@ -82,7 +82,7 @@ def stories() -> Iterator[Story]:
 
 def report(*, findings: tuple[Finding, ...] = (), accesses: tuple[Access, ...] | None = None) -> Report:
     """The report of the month."""
-    proof = Proof(MONTH.start, MONTH.end, (), Verified(720, 4321, 0, findings))
+    proof = Proof(MONTH.start, MONTH.end, (), Verified(720, 4321, 0, MONTH.end, findings))
     gathered = Gathered(MONTH, {"payments": PROMISE}, tuple(stories()), (), (), proof, {})
     keys = (
         KeyState(

@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from pipeline.clients.storage import Bucket
+from pipeline.errors import RecordDamaged
 from pipeline.pgp.keyring import Keyring
 from pipeline.pgp.signature import detached, verifier
 from pipeline.records import ledger
@@ -124,6 +125,39 @@ def test_a_run_that_died_before_its_signature_was_kept_is_made_up_for(
     bucket.handle.blob(ledger.path_of(last.hour) + ledger.SIGNATURE).delete()
     pages(bucket, keys)
     assert findings(copied(bucket), who) == []
+
+
+def forged(bucket: Bucket, hour: datetime) -> str:
+    """A page that somebody with an administrator's rights puts in the place of another, to have it signed."""
+    handle = bucket.handle.blob(ledger.path_of(hour))
+    page = json.loads(handle.download_as_bytes()) if handle.exists() else {"hour": rfc3339(hour), "previous": None}
+    text = json.dumps({**page, "records": {path(0): "0" * 64}}, indent=1, sort_keys=True)
+    handle.upload_from_string(text)
+    return text
+
+
+@pytest.mark.parametrize("made", [0, 1, 2, 4])
+def test_a_page_that_somebody_else_put_there_is_never_signed(
+    bucket: Bucket, keys: Keyring, who: People, made: int
+) -> None:
+    done = pages(bucket, keys, most=made) if made else []
+    hour = done[-1].hour if made else THIS_HOUR - 4 * HOUR
+    if made:
+        bucket.handle.blob(ledger.path_of(hour) + ledger.SIGNATURE).delete()
+    forged(bucket, hour)
+    with pytest.raises(RecordDamaged, match="is not signed"):
+        pages(bucket, keys)
+    assert bucket.stat(ledger.path_of(hour) + ledger.SIGNATURE) is None
+    bucket.handle.blob(ledger.path_of(hour)).delete()
+    pages(bucket, keys)
+    assert findings(copied(bucket), who) == []
+
+
+def test_pages_of_hours_to_come_and_of_no_hour_stop_nothing(bucket: Bucket, keys: Keyring, who: People) -> None:
+    forged(bucket, THIS_HOUR + 24 * HOUR)
+    bucket.create(f"{ledger.PREFIX}2026/13/99/25.json", b"{}")
+    assert len(pages(bucket, keys)) == 4
+    assert findings(copied(bucket), who, end=THIS_HOUR) == []
 
 
 def test_hours_without_a_run_are_made_up_for_and_the_number_of_pages_of_one_run_is_bounded(
@@ -238,6 +272,32 @@ def test_a_part_of_the_ledger_is_walked_by_itself(bucket: Bucket, keys: Keyring,
     bounds = {"start": THIS_HOUR - 2 * HOUR, "end": THIS_HOUR}
     assert findings(copy, who, **bounds) == []
     assert findings(copy, who, start=THIS_HOUR - 3 * HOUR, end=THIS_HOUR) == [("record altered", path(1))]
+
+
+def test_records_of_later_pages_are_no_finding_where_only_an_end_is_given(
+    bucket: Bucket, keys: Keyring, who: People
+) -> None:
+    pages(bucket, keys)
+    assert findings(copied(bucket), who, end=THIS_HOUR - 3 * HOUR) == []
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%S", "%s", "%Y-%m-%d %H:%M:%S+00:00"])
+def test_a_date_in_any_form_that_a_record_is_read_with_shows_what_was_slipped_in(
+    bucket: Bucket, keys: Keyring, who: People, form: str
+) -> None:
+    pages(bucket, keys)
+    at = THIS_HOUR - 4 * HOUR
+    created = int(at.timestamp()) if form == "%s" else f"{at:{form}}"
+    slipped = json.dumps({"record": {"created": created}}).encode()
+    assert ("record added", path(60)) in findings({**copied(bucket), path(60): slipped}, who)
+    bucket.create(path(60), slipped)
+    ledger.extend(bucket, THIS_HOUR + HOUR + ledger.SETTLED, partial(detached, keys=keys))
+    assert ("record dated otherwise", path(60)) in findings(copied(bucket), who)
+
+
+def test_what_is_no_record_is_passed_over(bucket: Bucket, keys: Keyring, who: People) -> None:
+    pages(bucket, keys)
+    assert findings({**copied(bucket), path(61): b"[" * 100_000}, who) == []
 
 
 def test_what_is_later_than_the_last_page_is_counted_and_is_no_finding(
