@@ -197,7 +197,7 @@ def _parse(data: bytes) -> _Payload:
     if not isinstance(content, dict):
         raise MessageRejected("The message is JSON, but not an object. Send an object, or {}.")
     try:
-        return _Payload(**content)
+        payload = _Payload(**content)
     except ValidationError as error:
         fields = ", ".join(name for name in _Payload.model_fields if name not in INTERNAL)
         problems = [
@@ -213,6 +213,9 @@ def _parse(data: bytes) -> _Payload:
         raise MessageRejected(f"The message cannot be carried out. {'; '.join(named)}.") from None
     except TypeError:
         raise MessageRejected("The message has a field without a usable name.") from None
+    if None in content.values():
+        raise MessageRejected("The message has a field that is null: name its value, or leave the field out.")
+    return payload
 
 
 class _Duplicate(ValueError):
@@ -251,7 +254,7 @@ def _window(bounds: _Bounds, now: datetime) -> Window:
 
 def _instant(name: str, text: str) -> datetime:
     try:
-        instant = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text if text.isprintable() else "")
         if instant.tzinfo is not None:
             if FINER.search(text):
                 raise MessageRejected(f'"window.{name}" is not on the hour: it names a fraction of a second.')
