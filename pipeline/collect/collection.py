@@ -120,14 +120,14 @@ class _Collector:
         if is_message(raw) and self._reading() is None:
             return
         name = shown(entry.name)
-        place = f"returns/{self._run.now():%Y/%m/%d}/{self._run.attempt}/{name}"
-        archived = self._run.archive.write(place, _pieces(raw))
+        place = f"returns/{self._run.now():%Y/%m/%d}/{self._run.attempt}"
+        archived = self._run.archive.write(f"{place}/{name}", _pieces(raw))
         content = self._opened(raw)
         said = self._meaning(name, content.opened if content.opened is not None else None if is_message(raw) else raw)
         raw.clear()  # both may be large
         plain = None
         if content.opened is not None:
-            plain = self._run.archive.write(f"{place}.opened", _pieces(content.opened))
+            plain = self._run.archive.write(f"{place}/opened/{name}", _pieces(content.opened))
         self._report(entry, "collected", None, content, said, archived, plain)
         self._collected.add((name, entry.size, entry.modified))
 

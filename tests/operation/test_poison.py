@@ -295,3 +295,15 @@ def peak() -> int:
     """Bytes of memory that this process has held at most."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
+
+
+def test_a_file_named_as_another_one_opened_would_be_stops_neither(returns: Returns) -> None:
+    sealed = returns.sealed(b"all well", signer=returns.operator.deployment.cloud.partner_key)
+    returns.put("report.pgp", sealed)
+    for name in ("report.pgp.opened", "opened"):
+        returns.put(name, b"other")
+    answer = {one["file_name"]: one for one in returns.collect()}
+    assert {name: one["problem"] for name, one in answer.items()} == dict.fromkeys(answer)
+    bucket = returns.operator.deployment.cloud.storage.bucket("archive")
+    assert bucket.blob(answer["report.pgp"]["opened"]["name"]).download_as_bytes() == b"all well"
+    assert bucket.blob(answer["report.pgp.opened"]["archived"]["name"]).download_as_bytes() == b"other"
