@@ -23,8 +23,12 @@ resource "google_billing_budget" "this" {
     }
   }
 
-  all_updates_rule {
-    monitoring_notification_channels = slice(local.channels, 0, min(5, length(local.channels))) # the API takes five
+  # The API takes five channels, of the type email alone. Whoever administers the billing account hears of it as well.
+  dynamic "all_updates_rule" {
+    for_each = length(var.alerting.emails) == 0 ? [] : [slice(sort(var.alerting.emails), 0, min(5, length(var.alerting.emails)))]
+    content {
+      monitoring_notification_channels = [for email in all_updates_rule.value : google_monitoring_notification_channel.email[email].name]
+    }
   }
 
   depends_on = [google_project_service.this]

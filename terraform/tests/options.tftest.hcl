@@ -112,6 +112,10 @@ run "people_get_what_their_work_needs_and_a_new_project_its_dataset_and_budget" 
     condition     = google_billing_budget.this[0].amount[0].specified_amount[0].units == "150"
     error_message = "The budget is not the amount that was asked for."
   }
+  assert {
+    condition     = length(google_billing_budget.this[0].all_updates_rule) == 0
+    error_message = "A budget takes channels of the type email alone; the API refuses any other."
+  }
 
   assert {
     condition     = google_monitoring_alert_policy.event["window.late_rows"].documentation[0].links[0].url == "https://git.example/share/blob/main/RUNBOOK.md#window-late_rows"
