@@ -22,6 +22,7 @@ from pipeline.clients.storage import Bucket
 from pipeline.contracts import reader
 from pipeline.contracts.dataset import Dataset
 from pipeline.contracts.promise import Promise
+from pipeline.errors import RecordDamaged
 from pipeline.log import Figures, Stage
 from pipeline.records.contracts import Contracts, Known
 from pipeline.records.schema import Alarm
@@ -145,6 +146,13 @@ class Run:
         """The contract of a dataset that is known to have one."""
         return self.deployment.datasets[name]
 
+    def first_hour(self, name: str) -> datetime | None:
+        """From which hour on a dataset is shared: FIRST_HOUR, else that of its contract, else the first planned one.
+
+        None where there is none of them. Raises ArchiveUnavailable.
+        """
+        return self.settings.first_hour or self.dataset(name).starts or self.records.first_planned(name)
+
     @contextmanager
     def stage(self, name: Stage, delivery: Delivery | None = None, **fields: log.Value) -> Iterator[Figures]:
         """Name the stage (and the delivery) in events and errors alike; see log.stage."""
@@ -162,12 +170,21 @@ class Run:
             self.records.add_alarm(Alarm(event=event, message=message, fields={**log.labels(), **fields}))
 
     def emit_recorded_alarms(self) -> None:
-        """Emit every alarm that a typed command recorded, once. Raises ArchiveUnavailable, RecordDamaged."""
+        """Emit every alarm that a typed command recorded, once; one that cannot be read is an alarm too.
+
+        Raises ArchiveUnavailable.
+        """
         if self.typed:
             return
-        for name, recorded in self.records.waiting_alarms().items():
-            if recorded.event in log.EVENTS:
-                log.emit(recorded.event, recorded.message, **recorded.fields)
+        for name in self.records.waiting_alarms():
+            try:
+                recorded = self.records.alarm(name)
+                if recorded is None:
+                    continue
+                if recorded.event in log.EVENTS:
+                    log.emit(recorded.event, recorded.message, **recorded.fields)
+            except RecordDamaged as error:
+                log.emit("archive.damaged", error.message, code=error.code)
             self.records.alarm_emitted(name)
 
     def returns(self) -> Server | None:

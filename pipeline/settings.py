@@ -85,7 +85,9 @@ class Settings(BaseModel):
         48, ge=1, le=168, description="How far back the tables can be read; a plan older than this is planned anew."
     )
     first_hour: AwareDatetime | None = Field(
-        None, description="First hour that is shared, such as 2026-11-23T13:00:00Z; empty: the first that was planned."
+        None,
+        description="First hour that is shared, such as 2026-11-23T13:00:00Z; empty: firstHour of the contract or, "
+        "without it, the first that was planned.",
     )
     look_back_hours: int = Field(48, ge=2, le=720, description="How far back certify looks for holes.")
     max_republish: int = Field(50, ge=0, le=1000, description="Most deliveries that one certify run republishes.")

@@ -223,13 +223,12 @@ def _left(name: str, window: Window, since: int, run: Run, trouble: _Trouble) ->
 
 
 def _due(folders: Iterable[SlotFolder], run: Run, trouble: _Trouble) -> list[Recorded]:
-    """The hours that are to be shared: by the contract, and from FIRST_HOUR or, without it, the first plan on."""
+    """The hours that are to be shared: by the contract, and from its first hour on, see Run.first_hour."""
     with background.pool("certify", WORKERS) as workers:
         results = workers.map(lambda one: trouble.caught(lambda some: read(some, run), one, one.slot), folders)
         recorded = [one for one in results if one is not None]
-    first = run.settings.first_hour
-    if first is None and any(one.plan is None for one in recorded):
-        first = run.records.first_planned(recorded[0].slot.dataset)
+    unplanned = next((one.slot.dataset for one in recorded if one.plan is None), None)
+    first = run.first_hour(unplanned) if unplanned else None
     return [
         one
         for one in recorded

@@ -185,8 +185,10 @@ def _altered(one: Delivered | Earlier, shown: Shown) -> str:
 
 
 def _gone(one: Delivered) -> str:
-    confirmed = ", size confirmed" if one.confirmation == "size" else ""
-    return f"{one.file_name} was there at {one.created:%Y-%m-%d %H:%M}{confirmed}; it is no longer there"
+    sent = f"{one.created:%Y-%m-%d %H:%M}"
+    if one.confirmation == "size":
+        return f"{one.file_name} was there at {sent}, size confirmed; it is no longer there"
+    return f"{one.file_name} was sent at {sent}; it is not there"
 
 
 def _contradictions(plan: Plan, sealed: Mapping[int, Sealed], delivered: Mapping[int, Delivered]) -> tuple[str, ...]:

@@ -57,16 +57,16 @@ def ask(names: Collection[str], run: Run) -> Shown:
 def state_of(one: Delivered, shown: Shown, last: FileState | None, *, collects: bool) -> FileState:
     """What is known of a delivered file. `last` is what an earlier certificate says of the same delivery.
 
-    A file that was seen whole, when it was sent or later, and is absent now was collected, or is gone.
+    A file that is absent is gone where the partner takes none away; else it was collected, if it was seen whole before.
     """
-    seen_whole = one.confirmation == "size" or last in ("whole", "confirmed")
     if one.file_name in shown.sizes:
         size = shown.sizes[one.file_name]
         if size is not None:
             return "whole" if size == one.size else "another size"
-        if collects:
-            return "collected" if seen_whole or one.confirmation == "already collected" else "unproven"
-        return "gone" if seen_whole or last == "gone" else "unproven"
+        if not collects:
+            return "gone"
+        seen_whole = one.confirmation != "not permitted" or last in ("whole", "confirmed")
+        return "collected" if seen_whole else "unproven"
     if last is not None:
         return last
     if one.confirmation == "size":

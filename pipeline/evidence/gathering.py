@@ -101,7 +101,7 @@ def gather(
 def _stories(datasets: Sequence[str], window: Window, records: Records, run: Run) -> list[Story]:
     now, stories = run.now(), []
     for name in datasets:
-        first = run.settings.first_hour or run.records.first_planned(name)
+        first = run.first_hour(name)
         for folder in records.folders(name, window).values():
             stories.append(Story(cell(history(folder, run, first), now), tuple(folder.entries())))
     return stories

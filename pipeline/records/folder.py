@@ -124,7 +124,8 @@ class Folder:
     @property
     def interrupted_parts(self) -> tuple[int, ...]:
         """The parts of which more uploads were announced than succeeded."""
-        announced = Counter(int(name.split("-")[1]) for name in self.names if name.startswith("sending-"))
+        matches = (re.match(r"sending-(\d+)-", name) for name in self.names)
+        announced = Counter(int(match[1]) for match in matches if match)
         return tuple(sorted(announced - Counter(part for part, _ in self._numbers("delivered"))))
 
     def announce(self, record: Sending) -> None:
@@ -268,10 +269,10 @@ class SlotFolder:
 
     @property
     def is_sent_uncertified(self) -> bool:
-        """Whether a part of the latest revision was delivered, and no certificate came after that."""
-        latest = self.latest
-        sent = [at for part in latest.delivered_parts if (at := latest.delivered_at(part)) is not None]
-        return bool(sent) and (latest.certified_at is None or latest.certified_at < max(sent))
+        """Whether an upload was announced or done, and no certificate of the latest revision came after that."""
+        sent = [at for name, at in self.names.items() if _kind(name) in ("sending", "delivered")]
+        certified_at = self.latest.certified_at
+        return bool(sent) and (certified_at is None or certified_at < max(sent))
 
     @property
     def lacks_its_plan(self) -> bool:

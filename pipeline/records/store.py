@@ -64,12 +64,14 @@ class Records:
         """Record an alarm that the function has to emit."""
         self._bucket.create(f"{ALARMS}/{uuid.uuid4().hex}.json", written(record))
 
-    def waiting_alarms(self) -> dict[str, Alarm]:
-        """The alarms that were not emitted yet, by name. Raises ArchiveUnavailable, RecordDamaged."""
+    def waiting_alarms(self) -> list[str]:
+        """The names of the alarms that were not emitted yet. Raises ArchiveUnavailable."""
         names = {bare(path, f"{ALARMS}/") for path in self._bucket.names(f"{ALARMS}/")}
-        waiting = sorted(name for name in names if not name.endswith(EMITTED) and f"{name}{EMITTED}" not in names)
-        alarms = {name: stored(self._bucket, f"{ALARMS}/{name}.json", Alarm) for name in waiting}
-        return {name: alarm for name, alarm in alarms.items() if alarm is not None}
+        return sorted(name for name in names if not name.endswith(EMITTED) and f"{name}{EMITTED}" not in names)
+
+    def alarm(self, name: str) -> Alarm | None:
+        """A recorded alarm; None where it is gone. Raises ArchiveUnavailable, RecordDamaged."""
+        return stored(self._bucket, f"{ALARMS}/{name}.json", Alarm)
 
     def alarm_emitted(self, name: str) -> None:
         """Record that the function has emitted the alarm."""

@@ -29,7 +29,7 @@ class History:
     `broken` are the rules that refused rows break; `rejected` are the errors that the partner returned about parts as
     they were sent last. `arrived` is when an earlier revision was complete at the partner first.
     `revision` is 0 where nothing was planned; a certificate may be there all the same. Not `due` are hours outside the
-    time that files are sent for: the contract's, and from FIRST_HOUR or the first plan on.
+    time that files are sent for: the contract's, and see Run.first_hour.
     """
 
     slot: Slot
@@ -50,7 +50,7 @@ class History:
 def histories(datasets: tuple[str, ...], window: Window, run: Run) -> list[History]:
     """The gist of every slot, dataset by dataset and hour by hour. Raises ArchiveUnavailable, OutOfTime."""
     folders = [folder for name in datasets for folder in run.records.folders(name, window).values()]
-    first = {name: run.settings.first_hour or run.records.first_planned(name) for name in datasets}
+    first = {name: run.first_hour(name) for name in datasets}
     with background.pool("history", READERS) as readers:
         return list(readers.map(lambda one: history(one, run, first[one.slot.dataset]), folders))
 

@@ -31,7 +31,7 @@ locals {
     "key.expiring"            = { severity = "WARNING", lasting = 0, what = "A key expires soon." }
     "contract.ending"         = { severity = "WARNING", lasting = 0, what = "A contract ends soon; then its files are not sent any more." }
     "key.unusable"            = { severity = "CRITICAL", lasting = 0, what = "A key is expired, revoked or cannot do its work." }
-    "window.vanished"         = { severity = "ERROR", lasting = 0, what = "A file that was whole at the partner is no longer there; it is sent again, once." }
+    "window.vanished"         = { severity = "ERROR", lasting = 0, what = "A file that was sent is not, or no longer, at the partner; it is sent again, once." }
     "window.unsettled"        = { severity = "WARNING", lasting = 0, what = "An upload broke off, and half of its file may still appear at the partner; the file is sent again." }
     "window.stalled"          = { severity = "ERROR", lasting = 0, what = "A delivery was begun more than an hour ago and is not at the partner; it is published again." }
     "window.unjudged"         = { severity = "ERROR", lasting = 3600, what = "For an hour a window could not be judged; the others were." }

@@ -18,6 +18,7 @@ from pipeline.states import STATES
 from pipeline.window import Slot, rfc3339
 from tests.certify.conftest import Certifying
 from tests.chain.test_punctual import promising
+from tests.deployment import asking
 
 
 def _file_cut_short(one: Certifying, slot: Slot) -> None:
@@ -182,3 +183,19 @@ def test_a_delivery_by_hand_that_is_later_than_promised_is_raised_once(certifyin
     assert type_in(certifying, "deliver", "--here", "--yes", "--start", hour, "--dataset", slot.dataset) == 0
     runs = [deployment.run({"action": "certify"}) for _ in range(2)]
     assert [len(ran.named("delivery.late")) for ran in runs] == [1, 0]
+
+
+def test_an_alarm_that_cannot_be_read_is_one_and_stops_neither_certify_nor_the_others(certifying: Certifying) -> None:
+    deployment = certifying.deployment
+    slot = deployment.load()
+    deployment.deliver(slot)
+    _file_gone(certifying, slot)
+    assert typed(certifying, slot) == 1
+    deployment.drain()
+    deployment.cloud.storage.bucket(deployment.records_bucket).blob("alarms/0.json").upload_from_string(b"{}")
+    first, second = (deployment.run({"action": "certify", **asking(slot)}) for _ in range(2))
+    assert first.error is None
+    assert not first.named("message.rejected")
+    assert [len(ran.named("archive.damaged")) for ran in (first, second)] == [1, 0]
+    assert len(first.named("window.vanished")) == 1
+    assert certifying.latest(slot)["verdict"] == "certified"

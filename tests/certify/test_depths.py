@@ -103,7 +103,7 @@ def test_a_certified_look_back_is_recounted_for_a_twentieth_of_reading_all_of_it
 
 CHANGES: Final = {
     "rows inserted": "INSERT INTO {table} SELECT * REPLACE (CONCAT('x', payment_id) AS payment_id) FROM {table} "
-    "WHERE {hour} LIMIT 1",
+    "WHERE {hour} AND in_program LIMIT 1",
     "a row that changed again within its hour": "UPDATE {table} SET amount = amount + 1, "
     "updated_at = TIMESTAMP_ADD(updated_at, INTERVAL 1 MICROSECOND) WHERE {hour} AND payment_id LIKE '%7'",
     "rows deleted": "DELETE FROM {table} WHERE {hour} AND payment_id LIKE '%7'",
@@ -186,6 +186,21 @@ def test_what_the_last_look_at_an_hour_had_sent_again_is_certified_after_the_hou
     assert certifying.latest(sent)["compared"] is not None
     for slot in (sent, certified):  # and once is enough
         assert [name for name in certifying.deployment.records(slot) if "/certificate-" in name] == ["r1/certificate-1"]
+
+
+def test_an_upload_that_breaks_off_after_the_last_look_at_its_hour_is_found_and_its_file_sent_again(
+    certifying: Certifying,
+) -> None:
+    """As a person's `deliver --here --resend` does, of which no message is left."""
+    slot = _certified(certifying, LOOK_BACK + 1)
+    certifying.cut(slot, resend=True)
+    certifying.half_file_appears()
+    _hourly(certifying)
+    assert certifying.latest(slot)["verdict"] == "partner mismatch"
+    assert certifying.deployment.drain()
+    assert certifying.deployment.identical(slot, *certifying.deployment.received())
+    _hourly(certifying)
+    assert certifying.latest(slot)["verdict"] == "unsettled"
 
 
 def test_the_first_look_at_all_columns_is_recorded_once_and_is_no_event(certifying: Certifying) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 
 import pytest
 
@@ -106,3 +107,30 @@ def test_a_file_that_a_partner_takes_away_is_no_loss(certifying: Certifying) -> 
     file.unlink()
     assert certifying.verdict(slot) == "certified"
     assert deployment.drain() == []
+
+
+def test_a_file_that_was_never_seen_and_is_absent_raises_an_alarm_and_is_sent_again(certifying: Certifying) -> None:
+    deployment = certifying.deployment
+    slot = deployment.load()
+    certifying.break_partner(certifying.fault("stat", "deny"))
+    deployment.deliver(slot)
+    for file in deployment.received():
+        file.unlink()
+    ran = certifying.certify(slot)
+    (event,) = ran.named("window.vanished")
+    assert f"was sent at {datetime.now(UTC):%Y-%m-%d}" in event["message"]
+    assert "it is not there" in event["message"]
+    assert len(ran.named("window.resent")) == 1
+    deployment.drain()
+    assert certifying.verdict(slot) == "certified"
+
+
+def test_a_file_that_was_never_seen_at_a_partner_that_takes_files_away_is_unconfirmed(certifying: Certifying) -> None:
+    deployment = certifying.deployment
+    deployment.set(SFTP_COLLECTS="true")
+    slot = deployment.load()
+    certifying.break_partner(certifying.fault("stat", "deny"))
+    deployment.deliver(slot)
+    for file in deployment.received():
+        file.unlink()
+    assert certifying.verdict(slot) == "unconfirmed"

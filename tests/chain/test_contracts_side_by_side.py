@@ -48,6 +48,17 @@ def loaded(deployment: InProcessDeployment) -> Slot:
     return slot
 
 
+def test_the_first_hours_of_a_contract_that_were_never_asked_for_are_missing(deployment: InProcessDeployment) -> None:
+    """Nothing was published for an hour or more after it began: its first plan is of a later hour, or there is none."""
+    slot = loaded(deployment)
+    use_both(deployment, first=HOUR.start)
+    certifying = {**asking(slot), "action": "certify", "datasets": ["bookings_v3"]}
+    ran = deployment.run(certifying)
+    assert len(ran.named("window.missing")) == 1
+    assert [ran.error for ran in deployment.drain()] == [None]
+    assert len(deployment.run(certifying).named("window.certified")) == 1
+
+
 def test_an_hour_goes_out_under_both_contracts_and_is_certified_under_both(deployment: InProcessDeployment) -> None:
     slot = loaded(deployment)
     use_both(deployment, first=HOUR.start)

@@ -262,3 +262,9 @@ def test_the_folders_of_many_hours_are_those_of_each_hour(records: Records) -> N
     assert [slot.window.start - midnight for slot in folders] == [timedelta(hours=n) for n in (-2, -1, 0, 1)]
     assert [listed.revisions for listed in folders.values()] == [[], [1], [1], []]
     assert all(listed.names == records.folder(slot).names for slot, listed in folders.items())
+
+
+def test_an_object_of_somebody_else_among_the_records_of_an_upload_hides_none_of_them(records: Records) -> None:
+    names = ("r1/plan", "r1/sending-x", "r1/sending-", "r1/sending-2-abc")
+    listed = SlotFolder(SLOT, dict.fromkeys(names, AT), records._bucket)
+    assert listed.revision(1).interrupted_parts == (2,)
