@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
+import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -50,7 +52,7 @@ def command(session: Session, dataset: str, key: tuple[str, ...], start: str | N
     if (contract := session.deployment.datasets.get(dataset)) is None:
         known = ", ".join(sorted(session.deployment.datasets))
         raise click.UsageError(f"There is no dataset {dataset}; there are {known}.")
-    texts = tuple(sys.stdin.read().splitlines()) if key == ("-",) else key
+    texts = tuple(re.split(r"\r?\n", sys.stdin.read().rstrip("\r\n"))) if key == ("-",) else key
     if len(texts) != len(contract.key):
         raise click.UsageError(f"The key of {dataset} is {', '.join(contract.key)}; {len(texts)} values were given.")
     if not all(texts):
@@ -65,7 +67,18 @@ def command(session: Session, dataset: str, key: tuple[str, ...], start: str | N
         session.write({**dataclasses.asdict(searched), "complete": not searched.unsearched})
     else:
         _show(session, searched, run)
+    if not searched.sightings and (doubt := _doubt(texts)) is not None:
+        session.complain_of(doubt)
     return ATTENTION if searched.unsearched else OK
+
+
+def _doubt(texts: tuple[str, ...]) -> str | None:
+    """Why a key that stands nowhere may be another than was meant, though it looks the same."""
+    if any(text != text.strip() for text in texts):
+        return "The key begins or ends with white space, and was searched for with it."
+    if any(unicodedata.normalize(form, text) != text for text in texts for form in ("NFC", "NFD")):
+        return "The key has letters with marks, which Unicode writes in two ways; only the one given was searched for."
+    return None
 
 
 def _window(dataset: str, start: datetime | None, end: datetime | None, run: Run) -> Window | None:

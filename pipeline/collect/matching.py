@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.collect.rows import Unreadable, reasons
-from pipeline.contracts.dataset import Dataset
+from pipeline.contracts.dataset import Dataset, recognised
 from pipeline.contracts.returned import Description, Descriptions, Reason
 from pipeline.records.folder import Folder
 from pipeline.records.store import Records
@@ -38,10 +38,8 @@ class About:
 
 def about(name: str, contracts: Iterable[Dataset]) -> About | None:
     """The delivery that a name speaks of; None where it holds no name of ours."""
-    for dataset in contracts:
-        if (recognised := dataset.recognise(name)) is not None:
-            return About(dataset.series, *recognised)
-    return None
+    found = recognised(name, contracts)
+    return None if found is None else About(found[0].series, *found[1])
 
 
 def sent(subject: About, records: Records) -> Folder | None:

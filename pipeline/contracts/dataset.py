@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -140,7 +140,7 @@ class Dataset:
 
     def recognise(self, name: str) -> tuple[datetime, int, int] | None:
         """Start of the window, revision and part of a file of ours whose name stands in `name`, if one does."""
-        match = re.search(file_names.pattern(self).removesuffix(r"\.csv"), name)
+        match = self.match(name)
         if match is None:
             return None
         try:
@@ -148,3 +148,20 @@ class Dataset:
         except ValueError:  # digits, but no time
             return None
         return start, int(match["revision"]), int(match["part"])
+
+    def match(self, name: str) -> re.Match[str] | None:
+        """Where a name of ours stands in `name`, in whatever case the partner's system writes it."""
+        return re.search(file_names.pattern(self).removesuffix(r"\.csv"), name, re.IGNORECASE)
+
+
+def recognised(name: str, contracts: Iterable[Dataset]) -> tuple[Dataset, tuple[datetime, int, int]] | None:
+    """The contract whose file is named in `name`, and what Dataset.recognise says; None where no file is.
+
+    The longest name counts: `payments_...` is the end of `repayments_...`.
+    """
+    known = [
+        (contract, found, match[0])
+        for contract in contracts
+        if (match := contract.match(name)) is not None and (found := contract.recognise(name)) is not None
+    ]
+    return max(known, key=lambda one: len(one[2]))[:2] if known else None

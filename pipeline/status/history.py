@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
+from pipeline.contracts.dataset import recognised
 from pipeline.errors import RecordDamaged
 from pipeline.records.folder import SlotFolder
 from pipeline.records.schema import Certificate, Delivered, Failed, Plan, Rejected, Returned, Sealed
@@ -93,10 +94,10 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
 
 def returned_for(slot: Slot, run: Run) -> list[Returned]:
     """The files that the partner sent back about a slot, matched by their names."""
-    contracts = [contract for contract in run.contracts.every() if contract.series == slot.dataset]
+    contracts = run.contracts.every()
 
     def about(name: str) -> bool:
-        places = [contract.recognise(name) for contract in contracts]
-        return any(place is not None and place[0] == slot.window.start for place in places)
+        found = recognised(name, contracts)
+        return found is not None and (found[0].series, found[1][0]) == (slot.dataset, slot.window.start)
 
     return run.records.returns().records(about)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contracts import reader
-from pipeline.contracts.dataset import Column, Total
+from pipeline.contracts.dataset import Column, Total, recognised
 from pipeline.errors import ContractInvalid
 from pipeline.settings import HERE
 from pipeline.window import HOUR, Delivery, Slot, Window, stamp
@@ -445,6 +445,14 @@ def test_a_file_of_another_dataset_is_not_recognised() -> None:
     name = sample_contract().file_for(Delivery(Slot("bookings", WINDOW), 1), 1, 1)
     other = sample_contract(CONTRACT.replace("name: bookings\nversion", "name: others\nversion"))
     assert other.recognise(name) is None
+
+
+def test_a_file_whose_name_ends_as_another_s_is_that_of_its_own_dataset() -> None:
+    longer = sample_contract(CONTRACT.replace('"BK-{dataset}', '"NOBK-{dataset}'))
+    name = longer.file_for(Delivery(Slot("bookings", WINDOW), 2), 1, 1)
+    for contracts in ((sample_contract(), longer), (longer, sample_contract())):
+        for said in (f"ERR_{name}.pgp", f"ERR_{name}".upper(), name.lower()):
+            assert recognised(said, contracts) == (longer, (START, 2, 1))
 
 
 def test_a_column_is_found_by_its_name_in_the_file() -> None:

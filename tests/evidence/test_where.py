@@ -96,6 +96,17 @@ def test_the_key_is_in_no_log_and_may_come_from_stdin(period: Period, tmp_path: 
     assert key not in log.read_text(encoding="utf-8") + result.output
 
 
+def test_a_key_that_only_looks_like_another_is_pointed_out(period: Period) -> None:
+    """Letters with marks in two forms, white space; in a file, lines may end in CRLF, and other ends are no ends."""
+    key = next(iter(at_the_partner(period.deployment).values()))[0]
+    crlf = where(period.deployment, "payments", "-", *RANGE, "--json", typed=f"{key}\r\n")
+    assert json.loads(crlf.stdout)["sightings"]
+    for typed, said in ((f" {key}", "white space"), ("Zo\u00eb", "in two ways"), ("Zoe\u0308", "in two ways")):
+        result = where(period.deployment, "payments", typed, *RANGE)
+        assert (result.exit_code, said in result.stderr) == (0, True)
+    assert where(period.deployment, "payments", "-", *RANGE, typed="a\u2028b").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
