@@ -15,6 +15,9 @@ Where it differs from the real service:
 - No STRUCT, GEOGRAPHY, INTERVAL or RANGE columns, no routines, no legacy SQL, no copy jobs, extract jobs to one CSV
   file only, no loads from Cloud Storage, no transactions of several statements, no ALTER TABLE beyond ADD COLUMN and
   SET OPTIONS.
+- It takes what BigQuery refuses: '1.5' and ' 12 ' cast to INT64, 'yes' to BOOL, SUBSTR of a negative length, LOG(0),
+  SQRT(-1), REGEXP_EXTRACT of two groups, an offset beyond an array's end (NULL), ORDER BY of an ARRAY, GENERATE_ARRAY
+  with a step of 0, DROP TABLE of a view. SUBSTR from 0 gives a character less than from 1. No function with SAFE.
 - A JSON number too long for a double is refused by load jobs into NUMERIC: send a string.
 - Bytes are counted by columns and partitions as README.md says; clustering has no effect.
 - Query results are kept for 24 hours, and the latest thousand of them. Nobody is asked for credentials.

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .errors import invalid, not_served
+from .errors import invalid, invalid_query, not_served
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,4 +228,7 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
         return column
     if pa.types.is_decimal128(kind) and pa.types.is_decimal(column.type) and column.type.scale > kind.scale:
         column = pc.round(column, ndigits=kind.scale, round_mode="half_towards_infinity")
-    return column.cast(kind)
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid as error:  # a sum or a negation beyond 64 bits, which DuckDB widens
+        raise invalid_query(f"{'int64 overflow' if pa.types.is_int64(kind) else error}") from None

@@ -204,6 +204,8 @@ def test_parameters_of_every_kind_reach_the_query(local: Local) -> None:
         ("SELECT * FROM people", "must be qualified with a dataset"),
         ("SELECT 1 AS a, 2 AS a", "Duplicate column names"),
         ("SELECT 1 / 0", "division by zero"),
+        ("SELECT SUM(n) FROM UNNEST([9223372036854775807, 1]) AS n", "int64 overflow"),
+        ("SELECT -(-9223372036854775808)", "int64 overflow"),
         ("SELECT CAST('x' AS INT64)", "Could not convert"),
     ],
 )
