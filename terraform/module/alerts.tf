@@ -18,6 +18,10 @@ locals {
 
   # An incident for each of these: a second window, key or message is never part of the first one's incident.
   incident_labels = "dataset, window, key, message_id"
+
+  # What every certify says again as long as it lasts, by a message of its own: one incident of each dataset, which stays
+  # open from hour to hour, or somebody is called every hour for the same row.
+  repeated = ["rows.waiting"]
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -46,7 +50,7 @@ resource "google_monitoring_alert_policy" "event" {
 
     # A failing message comes back after at most 600 s of backoff and 540 s of work: 20 minutes see every attempt.
     condition_prometheus_query_language {
-      query                     = "sum by (${local.incident_labels}) (increase(${local.promql[google_logging_metric.event[each.key].name]}{monitored_resource=\"cloud_run_revision\"}[${each.value.lasting == 0 ? 10 : 20}m])) > 0"
+      query                     = "sum by (${contains(local.repeated, each.key) ? "dataset" : local.incident_labels}) (increase(${local.promql[google_logging_metric.event[each.key].name]}{monitored_resource=\"cloud_run_revision\"}[${contains(local.repeated, each.key) ? 90 : each.value.lasting == 0 ? 10 : 20}m])) > 0"
       duration                  = "${max(60, each.value.lasting)}s"
       evaluation_interval       = "60s"
       disable_metric_validation = true

@@ -17,6 +17,15 @@ resource "google_project_iam_member" "watching_by_operators" {
   member  = each.value.member
 }
 
+# What auditors type asks Google's clients too; whoever also operates has the right already.
+resource "google_project_iam_member" "calls_by_auditors" {
+  for_each = setsubtract(var.people.auditors, local.operators)
+
+  project = var.project
+  role    = "roles/serviceusage.serviceUsageConsumer"
+  member  = each.value
+}
+
 # Who read a secret or deleted a record stands in the audit log of data access, which roles/logging.viewer does not show.
 resource "google_project_iam_member" "audit_log_to_responders" {
   for_each = var.people.responders

@@ -85,6 +85,12 @@ def test_the_runbook_asks_of_nobody_what_they_are_not_granted(everything: Deploy
     assert set(rows) <= _grants(everything)
 
 
+def test_whoever_types_a_command_may_have_its_calls_counted_against_the_project(everything: Deployment) -> None:
+    granted = _grants(everything)
+    for who in ("operators", "responders", "auditors"):
+        assert (who, "roles/serviceusage.serviceUsageConsumer", "project") in granted
+
+
 def test_whoever_responds_may_do_what_operators_may(everything: Deployment) -> None:
     granted = _grants(everything)
     operators = {(role, place) for who, role, place in granted if who == "operators"}
@@ -214,8 +220,18 @@ def test_an_event_of_another_window_message_or_key_opens_an_incident_of_its_own(
     for policy in deployment.all("google_monitoring_alert_policy", "event"):
         query = policy.values["conditions"][0]["condition_prometheus_query_language"][0]["query"]
         by = set(re.findall(r"\w+", re.findall(r"sum by \((.+?)\)", query)[0]))
-        assert by == {"dataset", "window", "key", "message_id"}
+        assert by == ({"dataset"} if policy.key == "rows.waiting" else {"dataset", "window", "key", "message_id"})
         assert by <= labels[str(policy.key)]
+
+
+def test_rows_that_wait_are_one_incident_however_many_hours_say_so(deployment: Deployment) -> None:
+    """Each certify says it again, under a message of its own: an incident of each would be a call every hour."""
+    policies = {str(found.key): found.values for found in deployment.all("google_monitoring_alert_policy", "event")}
+    (condition,) = policies["rows.waiting"]["conditions"]
+    query = condition["condition_prometheus_query_language"][0]["query"]
+    assert query.startswith("sum by (dataset) (")
+    minutes = int(re.findall(r"\[(\d+)m\]", query)[0])
+    assert minutes > 60, "the next certify speaks before the incident is over"
 
 
 def test_silence_is_one_series_without_labels_so_that_its_clock_never_begins_again(deployment: Deployment) -> None:
