@@ -97,9 +97,9 @@ def opened(keys: Reading, raw: bytearray, *, most: int, seconds: float) -> Conte
         return Content(None, "not opened", f"It opens to {limit}; it is kept as it came.")
     if any(signature.state == "bad" for signature in message.signatures):
         return Content(None, "bad, so it was not opened")
-    if not message.recipients:
+    if not message.recipients and "DECRYPTION_FAILED" not in message.failures:
         return PLAIN
-    if not message.decrypted and not keys.ours & set(message.recipients):
+    if not message.decrypted and not keys.ours & set(message.recipients):  # or with a passphrase, to no key at all
         return Content(None, "encrypted, but not to a key of ours")
     if not message.decrypted or not message.intact:
         return Content(None, "damaged")

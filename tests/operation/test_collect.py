@@ -132,6 +132,15 @@ def test_what_we_cannot_open_is_kept_as_it_came(returns: Returns) -> None:
     assert (one["opened"], one["signature"]) == (None, "encrypted, but not to a key of ours")
 
 
+def test_what_is_encrypted_with_a_passphrase_alone_is_not_called_plain(returns: Returns) -> None:
+    with keys.gnupg_home() as home:
+        words = ["gpg", "--homedir", str(home), "--batch", "--pinentry-mode", "loopback", "--passphrase", "theirs"]
+        message = subprocess.run([*words, "--symmetric"], input=b"secret", check=True, capture_output=True).stdout
+    returns.put("passphrase.pgp", message)
+    (one,) = returns.collect()
+    assert (one["opened"], one["signature"]) == (None, "encrypted, but not to a key of ours")
+
+
 def test_an_error_file_is_matched_to_its_delivery_reported_loudly_and_shown_by_status(returns: Returns) -> None:
     hour = returns.operator.delivered()
     sent = returns.operator.file(hour).name
