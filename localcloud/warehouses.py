@@ -97,7 +97,7 @@ class LocalBigQuery:
         }
 
     def load(self, rows: Mapping[str, pl.DataFrame]) -> None:
-        with self._client() as client:
+        with self.client() as client:
             for table, schema in TABLES.items():
                 client.create_dataset(table.partition(".")[0], exists_ok=True)
                 fields = [bigquery.SchemaField(name, _BIGQUERY[kind]) for name, kind in schema.items()]
@@ -113,10 +113,11 @@ class LocalBigQuery:
                     client.load_table_from_file(file, f"{self.project}.{table}", job_config=config).result()
 
     def rows(self, sql: str) -> pl.DataFrame:
-        with self._client() as client:
+        with self.client() as client:
             return pl.DataFrame(pl.from_arrow(client.query_and_wait(sql).to_arrow()))
 
-    def _client(self) -> bigquery.Client:
+    def client(self) -> bigquery.Client:
+        """Google's client of it."""
         return bigquery.Client(
             self.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": self.endpoint}
         )

@@ -22,7 +22,6 @@ from random import Random
 from typing import Any, Final
 
 import polars as pl
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from rich.console import Console
 from rich.table import Table
@@ -109,10 +108,7 @@ def measured(months: int, an_hour: int, accounts: int) -> dict[str, Cost]:
 def built(warehouse: LocalBigQuery, began: datetime) -> Cost:
     """The cost of the build after the hour that began then."""
     ended = began + timedelta(hours=1)
-    client = bigquery.Client(
-        warehouse.project, credentials=AnonymousCredentials(), client_options={"api_endpoint": warehouse.endpoint}
-    )
-    with client:
+    with warehouse.client() as client:
         before = {job.job_id for job in client.list_jobs()}
         build(warehouse, ended + timedelta(minutes=2))
         jobs = [job for job in client.list_jobs() if job.job_id not in before and job.job_type == "query"]

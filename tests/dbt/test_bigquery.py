@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from localcloud.dbt import build, run
@@ -35,9 +34,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBigQuer
 
 @pytest.fixture(scope="module")
 def client(warehouse: LocalBigQuery) -> Iterator[bigquery.Client]:
-    """Google's client of that BigQuery."""
-    options = {"api_endpoint": warehouse.endpoint}
-    with bigquery.Client(warehouse.project, credentials=AnonymousCredentials(), client_options=options) as made:
+    with warehouse.client() as made:
         yield made
 
 
