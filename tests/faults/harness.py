@@ -19,7 +19,7 @@ from localcloud.processes import repository
 from pipeline.window import HOUR, Slot, Window
 from tests.faults.gpg import Gpg
 
-BUDGET: Final = 10
+BUDGET: Final = 15
 """Seconds of one invocation where something hangs: the least that the settings allow."""
 AMPLE: Final = 120
 """Seconds of one invocation where nothing hangs, so that a slow machine changes no outcome."""
