@@ -20,7 +20,7 @@ from pipeline.window import HOUR, Slot, Window
 from tests.faults.gpg import Gpg
 
 BUDGET: Final = 15
-"""Seconds of one invocation where something hangs: the least that the settings allow."""
+"""Seconds of one invocation where something hangs: enough for the steps before it on a machine that is shared."""
 AMPLE: Final = 120
 """Seconds of one invocation where nothing hangs, so that a slow machine changes no outcome."""
 DATASET: Final = "payments"
