@@ -20,7 +20,7 @@ from pipeline.certify.evidence import Recorded, evidence, read
 from pipeline.certify.judged import Judged, judged
 from pipeline.certify.partner import Shown, ask, sweep
 from pipeline.certify.recount import recount
-from pipeline.certify.repair import needs_repair, repair
+from pipeline.certify.repair import needs_repair, repair, urgency
 from pipeline.certify.verdict import judge
 from pipeline.clients.counts import Counted, Readiness, Waiting
 from pipeline.clients.storage import StoredObject
@@ -276,10 +276,10 @@ def _announce(made: Judged, run: Run) -> None:
 
 
 def _repaired(found: list[Judged], run: Run, trouble: _Trouble) -> tuple[set[Slot], int]:
-    """What was published again, the latest hours of all datasets first; how many MAX_REPUBLISH left."""
+    """What was published again, the most urgent of all datasets first; how many MAX_REPUBLISH left."""
     published: set[Slot] = set()
     left = 0
-    for one in sorted(found, key=lambda one: one.recorded.slot.window, reverse=True):
+    for one in sorted(found, key=urgency, reverse=True):
         if len(published) == run.settings.max_republish:
             left += needs_repair(one, run)
         elif trouble.caught(lambda one: repair(one, run), one, one.recorded.slot):

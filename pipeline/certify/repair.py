@@ -8,9 +8,13 @@ from typing import Final
 from pipeline.certify.judged import Judged
 from pipeline.messages import Request, write
 from pipeline.run import Run
+from pipeline.window import Window
 
 VANISHED: Final = "vanished"
 """How the cause of a message ends that sends a vanished file again; a delivery is sent so once."""
+
+SENT: Final = ("partner mismatch", "vanished", "unsettled")
+"""Verdicts on files that were sent, and are sent again."""
 
 
 def repair(found: Judged, run: Run) -> bool:
@@ -22,9 +26,14 @@ def repair(found: Judged, run: Run) -> bool:
     if not messages:
         return False
     run.topics.publish(run.settings.topic, [write(message) for message in messages])
-    event = "window.resent" if found.verdict in ("partner mismatch", "vanished", "unsettled") else "window.republished"
+    event = "window.resent" if found.verdict in SENT else "window.republished"
     run.alarm(event, None, verdict=found.verdict)
     return True
+
+
+def urgency(found: Judged) -> tuple[bool, Window]:
+    """What is repaired first is greatest: what was never sent before what was, and then the latest hour."""
+    return found.verdict not in SENT, found.recorded.slot.window
 
 
 def needs_repair(found: Judged, run: Run) -> bool:

@@ -91,6 +91,21 @@ def test_the_output_merges_hours_and_says_what_max_republish_left(deployment: In
     assert "3 more can be published again" in result.stdout
 
 
+def test_an_hour_that_was_never_sent_goes_before_files_that_are_sent_again(deployment: InProcessDeployment) -> None:
+    """A partner that shows wrong sizes for good would else have the same hours sent again, and older holes never."""
+    slot = deployment.load()
+    missing = _before(slot, 3)
+    deployment.fill(missing.window.start, {"payments": 5}, seed=1)
+    deployment.tables.complete(["payments"], slot.window.end)
+    deployment.set(FIRST_HOUR=rfc3339(missing.window.start), MAX_REPUBLISH="1")
+    assert deployment.deliver(slot).error is None
+    (file,) = deployment.received()
+    file.write_bytes(file.read_bytes()[:-1])
+    deployment.run(_range(slot, 4))
+    (published,) = deployment.published()
+    assert json.loads(published)["window"]["start"] == rfc3339(missing.window.start)
+
+
 def test_a_long_range_is_fanned_out_by_day_and_dataset_and_each_day_is_certified(
     deployment: InProcessDeployment,
 ) -> None:
