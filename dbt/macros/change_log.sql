@@ -70,19 +70,20 @@
 {% macro compares_all(dataset) %}
   {%- set log = earlier('int_program_accounts__changes') -%}
   {%- if log is none -%}{{ return(true) }}{%- endif -%}
-  {{ return(not found("select 1 from " ~ log ~ " where updated_at < " ~ timestamp_literal(complete_until([dataset])) ~ " limit 1")) }}
+  {{ return(not found("select 1 from " ~ log ~ " where updated_at < " ~ timestamp_literal(settled_until([dataset])) ~ " limit 1")) }}
 {% endmacro %}
 
 {#
   The difference between int_<dataset>__current and what was published. `whole`: current holds everything there is, so that
   what is missing has left. The
-  records of the others are found by the days under which they are filed.
+  records of the others are found by the days under which they are filed; while hours are unsettled, among all, since more than
+  one run may have filed a record under a new day.
 #}
 {% macro changes(dataset, whole) %}
   {%- set current, published = ref('int_' ~ dataset ~ '__current'), ref('int_' ~ dataset ~ '__published') -%}
   {%- if execute %}
   {%- set key, columns = mart(dataset).config.meta.key, shared_columns(dataset) -%}
-  {%- set days = none if whole else found(
+  {%- set days = none if whole or is_unsettled(dataset) else found(
       "select recorded_on from " ~ current ~ " where is_compared union distinct select known_day from " ~ current
       ~ " where is_compared union distinct select complete_day from " ~ current ~ " where is_compared"
   ) -%}
@@ -105,7 +106,7 @@
     select {{ key | join(', ') }}, row_digest, is_shared
     from {{ published }}
     where {{ key[0] }} is not null
-    {%- if not whole %} and {{ in_constants('filed_on', days) }}{% endif %}
+    {%- if days is not none %} and {{ in_constants('filed_on', days) }}{% endif %}
     qualify row_number() over (partition by {{ key | join(', ') }} order by published_at desc) = 1
   )
 

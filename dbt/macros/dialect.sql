@@ -43,6 +43,11 @@
 {% macro bigquery__bucket(text) -%} mod(mod(farm_fingerprint({{ text }}), 500) + 500, 500) {%- endmacro %}
 {% macro duckdb__bucket(text) -%} cast(hash({{ text }}) % 500 as bigint) {%- endmacro %}
 
+{# The warehouse's clock, as a timestamp. DuckDB's have no zone. #}
+{% macro warehouse_clock() -%} {{ adapter.dispatch('warehouse_clock', 'amazon_pspp')() }} {%- endmacro %}
+{% macro bigquery__warehouse_clock() -%} current_timestamp() {%- endmacro %}
+{% macro duckdb__warehouse_clock() -%} make_timestamp(epoch_us(current_timestamp)) {%- endmacro %}
+
 {# The UTC date of a timestamp. #}
 {% macro utc_date(timestamp) -%} {{ adapter.dispatch('utc_date', 'amazon_pspp')(timestamp) }} {%- endmacro %}
 {% macro bigquery__utc_date(timestamp) -%} date({{ timestamp }}) {%- endmacro %}

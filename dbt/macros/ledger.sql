@@ -10,7 +10,7 @@
   that it has named, so a correction of either loses nothing.
 #}
 
-{# Condition: raw rows that a complete run may not have seen. Constant, so that partitions are pruned. #}
+{# Condition: raw rows that no run may have settled. Constant, so that partitions are pruned. #}
 {% macro arrived_since_complete(dataset) -%}
   _loaded_at is not null
   {%- if reads_news(dataset) %}
@@ -23,18 +23,18 @@
 {% endmacro %}
 
 {% macro news_since(dataset) %}
-  {{ return([complete_until([dataset]), run_clock()] | min - modules.datetime.timedelta(hours=var('reread_hours'))) }}
+  {{ return([settled_until([dataset]), run_clock()] | min - modules.datetime.timedelta(hours=var('reread_hours'))) }}
 {% endmacro %}
 
 {#
-  Out of `versions`, raw rows with clean columns, the newest version of each record, where it is newer than any that a complete
-  run has seen; and the quarantined records again. `source`: the raw table.
-  Adds: is_filed, whether this version was; known_day and known_bucket, under which the version that was read last is; and
-  complete_day, that of the last one which a complete run has read: what was published is filed there.
+  Out of `versions`, raw rows with clean columns, the newest version of each record, where it is newer than any that is settled;
+  and the quarantined records again. `source`: the raw table.
+  Adds: run_id; is_filed, whether this version was; known_day and known_bucket, under which the version that was read last is; and
+  complete_day, that of the last one which is settled: what was published is filed there.
 #}
 {% macro news(dataset, source, key, recorded_at) %}
   {%- set columns = ['is_deleted', 'recorded_on', 'account_bucket', 'version', 'loaded_at'] -%}
-  {%- for name in model.columns if name not in columns and name not in ('is_filed', 'known_day', 'known_bucket', 'complete_day') -%}
+  {%- for name in model.columns if name not in columns and name not in ('run_id', 'is_filed', 'known_day', 'known_bucket', 'complete_day') -%}
     {%- do columns.append(name) -%}
   {%- endfor -%}
   , newest as (
@@ -53,7 +53,7 @@
     select
       newest.*,
       max(case
-        when seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }}
+        when seen.seen_at < {{ timestamp_literal(settled_until([dataset])) }}
           and (seen.version > newest.version or (seen.version = newest.version and seen.loaded_at >= newest.loaded_at))
           then 1 else 0
       end) over (partition by newest.{{ key }}) as is_old,
@@ -61,7 +61,7 @@
         over (partition by newest.{{ key }}) as times_filed,
       seen.recorded_on as known_day,
       seen.account_bucket as known_bucket,
-      first_value(case when seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }} then seen.recorded_on end ignore nulls) over (
+      first_value(case when seen.seen_at < {{ timestamp_literal(settled_until([dataset])) }} then seen.recorded_on end ignore nulls) over (
         partition by newest.{{ key }}
         order by seen.version desc, seen.loaded_at desc, seen.filed_on
         rows between unbounded preceding and unbounded following
@@ -78,6 +78,7 @@
       {%- for name in columns %}
       {{ name }},
       {%- endfor %}
+      '{{ invocation_id }}' as run_id,
       times_filed = 1 as is_filed,
       known_day,
       known_bucket,
@@ -95,6 +96,7 @@
     {%- for name in columns %}
     {{ ('waiting.' ~ name) if name in held else 'null' }} as {{ name }}, {#- a column that is new in staging -#}
     {%- endfor %}
+    '{{ invocation_id }}' as run_id,
     true as is_filed,
     waiting.recorded_on as known_day,
     waiting.account_bucket as known_bucket,
@@ -113,6 +115,7 @@
       {%- for name in columns %}
       {{ name }},
       {%- endfor %}
+      '{{ invocation_id }}' as run_id,
       false as is_filed,
       recorded_on as known_day,
       account_bucket as known_bucket,
@@ -127,7 +130,7 @@
 {#
   The days under which the records that arrived may be filed, or none for every day.
 
-  Records that no complete run has filed under the days that they name, and are not surely new, may be filed anywhere: a delete that
+  Records that no run has settled under the days that they name, and are not surely new, may be filed anywhere: a delete that
   carries only the key, a corrected `recorded_at`. Surely new is one that came as an insert and was recorded after the
   time from which raw rows are read: an earlier version of it would be among them.
 #}
@@ -147,14 +150,18 @@
     ) as arrived
     left join {{ seen }} as seen
       on seen.{{ key }} = arrived.{{ key }} and {{ in_constants('seen.filed_on', days) }}
-        and seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }}
+        and seen.seen_at < {{ timestamp_literal(settled_until([dataset])) }}
     where seen.{{ key }} is null and arrived.surely_new = 0
     limit 1
   {%- endset -%}
   {{ return(none if found(strays) else days) }}
 {% endmacro %}
 
-{# News as int_<dataset>__versions files them: under the day that a record names, and the one that it named before. #}
+{#
+  News as int_<dataset>__versions files them: under the day that a record names, and the one that it named before. A run files
+  the news that it has read itself, here and by account. So where another has written the news anew, no version is filed
+  here that is not filed by account.
+#}
 {% macro seen_versions(dataset, record, key) %}
   with news as (
     select * from {{ ref('stg_ledger__' ~ record) }}
@@ -163,7 +170,7 @@
   select
     {{ key }}, {{ day }} as filed_on, recorded_on, account_bucket, version, loaded_at, {{ change_time([dataset]) }} as seen_at
   from news
-  where not is_filed{% if day == 'known_day' %} and known_day <> recorded_on{% endif %}
+  where not is_filed and run_id = '{{ invocation_id }}'{% if day == 'known_day' %} and known_day <> recorded_on{% endif %}
   {%- if not loop.last %}
   union all
   {%- endif %}
@@ -182,7 +189,7 @@
     {{ bucket }} as filed_under,
     {{ columns | join(', ') }}
   from news
-  where not is_filed{% if bucket == 'known_bucket' %} and known_bucket <> account_bucket{% endif %}
+  where not is_filed and run_id = '{{ invocation_id }}'{% if bucket == 'known_bucket' %} and known_bucket <> account_bucket{% endif %}
   {%- if not loop.last %}
   union all
   {%- endif %}
@@ -190,8 +197,8 @@
 {% endmacro %}
 
 {#
-  The records that this run has to look at: the news, and those that a change of their account or beneficiary changes too. With
-  compares_all, every record. is_news: whether it is news; only_news: whether it is nothing else, so that what was published
+  The records that this run has to look at: the news, and those that a change of their account or beneficiary changes too; while
+  hours are unsettled, those that were published in them too. With compares_all, every record. is_news: whether it is news; only_news: whether it is nothing else, so that what was published
   of it tells whether it changed.
   `changed`: a condition on the record `filed`, true where the change of something that it shows is news; `buckets`: of the accounts.
 #}
@@ -202,6 +209,14 @@
   {%- for name in mart('int_' ~ dataset ~ '__by_account').columns if name != 'filed_under' -%}{%- do columns.append(name) -%}{%- endfor -%}
   {%- endif -%}
   {%- set whole = compares_all(dataset) -%}
+  {%- if is_unsettled(dataset) and earlier(dataset) is not none -%}
+  {%- set published = "from " ~ earlier(dataset) ~ " where " ~ mart(dataset).config.meta.change_column ~ " >= "
+      ~ timestamp_literal(settled_until([dataset])) -%}
+  {%- set changed = changed ~ " or filed." ~ key ~ " in (select " ~ key ~ " " ~ published ~ ")" -%}
+  {%- set buckets = buckets + found(
+      "select distinct " ~ bucket('virtual_account_id') ~ " as account_bucket " ~ published ~ " and virtual_account_id is not null"
+  ) -%}
+  {%- endif -%}
   (
     select
       found.*,
@@ -239,14 +254,14 @@
   )
 {% endmacro %}
 
-{# A subquery: keys of the reference rows that changed since the dataset was complete. #}
+{# A subquery: keys of the reference rows that changed since the dataset was settled. #}
 {% macro changed(log, key, dataset) -%}
-  (select {{ key }} from {{ ref(log) }} where updated_at >= {{ timestamp_literal(complete_until([dataset])) }})
+  (select {{ key }} from {{ ref(log) }} where updated_at >= {{ timestamp_literal(settled_until([dataset])) }})
 {%- endmacro %}
 
 {#
   The change log of a table that payments and transactions look up: its rows that differ from what was true when the datasets
-  were last complete. `columns`: those that are looked up.
+  were last complete, and those that changed in hours that are unsettled. `columns`: those that are looked up.
 #}
 {% macro reference_changes(current, key, columns, datasets) %}
   {%- set typed = [] -%}
@@ -263,12 +278,13 @@
 
   before as (
     {%- if is_incremental() %}
-    select {{ key }}, account_bucket, row_digest, is_present
+    select
+      {{ key }}, account_bucket, row_digest, is_present, updated_at >= {{ timestamp_literal(settled_until(datasets)) }} as is_unsettled
     from {{ this }}
     where updated_at < {{ limit }}
     qualify row_number() over (partition by {{ key }} order by updated_at desc) = 1
     {%- else %}
-    select {{ key }}, account_bucket, row_digest, true as is_present from present where false
+    select {{ key }}, account_bucket, row_digest, true as is_present, false as is_unsettled from present where false
     {%- endif %}
   )
 
@@ -281,7 +297,7 @@
   from present
   left join before on before.{{ key }} = present.{{ key }}
   where
-    (before.is_present is null or not before.is_present or before.row_digest <> present.row_digest)
+    (before.is_present is null or not before.is_present or before.is_unsettled or before.row_digest <> present.row_digest)
     and {{ not_overtaken(datasets) }}
   union all
   select
@@ -292,15 +308,28 @@
     {{ change_time(datasets) }} as updated_at
   from before
   left join present on present.{{ key }} = before.{{ key }}
-  where before.is_present and present.{{ key }} is null and {{ not_overtaken(datasets) }}
+  where (before.is_present or before.is_unsettled) and present.{{ key }} is null and {{ not_overtaken(datasets) }}
 {% endmacro %}
 
-{# Whether an account has left the program since the dataset was complete. #}
+{# Whether an account has left the program since the dataset was complete; while hours are unsettled, whether it may have. #}
 {% macro account_left(account, dataset) -%}
+  {% if is_unsettled(dataset) %} true
+  {%- else %}
   {{ account }} in (
     select virtual_account_id from {{ ref('int_program_accounts__changes') }}
     where updated_at >= {{ timestamp_literal(complete_until([dataset])) }} and not is_present
   )
+  {%- endif %}
+{%- endmacro %}
+
+{#
+  Whether what was published of a record has to be looked up. Of one that an account's leaving takes along it is not looked up
+  whether it was shared: it need not have been. While hours are unsettled, a change of its account may have been published.
+#}
+{% macro is_compared(dataset) -%}
+  {% if is_unsettled(dataset) %} true
+  {%- else %} case when is_shared then only_news else is_news or only_news end
+  {%- endif %}
 {%- endmacro %}
 
 {#

@@ -8,11 +8,21 @@
   {%- endif -%}
 {% endmacro %}
 
-{# The watermark of each dataset that has one, as datetimes. #}
+{# A watermark that an earlier version made has no settled_until. Null there means that all that is complete is settled. #}
+{% macro widen_watermark() %}
+  {%- if flags.WHICH in ('build', 'run', 'test', 'retry') -%}
+  alter table {{ watermark_table() }} add column if not exists settled_until timestamp
+  {%- endif -%}
+{% endmacro %}
+
+{# The watermark of each dataset that has one, as datetimes: complete_until, and settled_until. #}
 {% macro watermarks() %}
   {%- set found = {} -%}
-  {%- for row in run_query("select dataset, max(complete_until) as complete_until from " ~ watermark_table() ~ " group by dataset").rows -%}
-    {%- do found.update({row[0]: in_utc(row[1])}) -%}
+  {%- for row in run_query(
+      "select dataset, max(complete_until) as complete_until, max(coalesce(settled_until, complete_until)) as settled_until from "
+      ~ watermark_table() ~ " group by dataset"
+  ).rows -%}
+    {%- do found.update({row[0]: {'complete': in_utc(row[1]), 'settled': in_utc(row[2])}}) -%}
   {%- endfor -%}
   {{ return(found) }}
 {% endmacro %}
@@ -39,9 +49,27 @@
   succeeded. Rows with a later change time were written by a run that did not succeed, or by this one.
 #}
 {% macro complete_until(datasets) %}
+  {{ return(mark_found('complete', datasets)) }}
+{% endmacro %}
+
+{#
+  Until when what was read and filed has been settled: by a run that completed the datasets while no other was under way. What
+  was filed later is looked at again: the tables between the raw rows and the marts belong to no run, so of two at once either
+  may have filed what neither has published. It is never after the watermark, and normally equal to it.
+#}
+{% macro settled_until(datasets) %}
+  {{ return(mark_found('settled', datasets)) }}
+{% endmacro %}
+
+{# Whether hours that were declared complete have to be looked at again. #}
+{% macro is_unsettled(dataset) %}
+  {{ return(settled_until([dataset]) < complete_until([dataset])) }}
+{% endmacro %}
+
+{% macro mark_found(kind, datasets) %}
   {%- set times = [modules.datetime.datetime(1970, 1, 1, tzinfo=modules.pytz.utc)] -%}
   {%- if execute -%}
-    {%- for dataset, time in watermarks_found().items() if dataset in datasets -%}{%- do times.append(time) -%}{%- endfor -%}
+    {%- for dataset, marks in watermarks_found().items() if dataset in datasets -%}{%- do times.append(marks[kind]) -%}{%- endfor -%}
   {%- endif -%}
   {{ return(times | max) }}
 {% endmacro %}
@@ -101,9 +129,9 @@
     {%- endif -%}
     {%- if waiting and dataset in var('wait_for_quarantined') -%}
       {%- do log("Watermark of " ~ dataset ~ " stays: the dataset waits for its quarantined rows.", info=true) -%}
-    {%- elif now.get(dataset) != watermarks_found().get(dataset) -%}
-      {{ exceptions.raise_compiler_error("Watermark of " ~ dataset ~ " stays: another run has moved it since this one began. What this run "
-          ~ "alone has read would be missing: let one run of dbt build --full-refresh follow, and see that no two runs overlap.") }}
+    {%- elif now.get(dataset, {}).complete != watermarks_found().get(dataset, {}).complete -%}
+      {{ exceptions.raise_compiler_error("Watermark of " ~ dataset ~ " stays: another run has moved it since this one began. "
+          ~ "The next run takes what this one has read. See that no two runs overlap.") }}
     {%- else -%}
       {%- do datasets.append(dataset) -%}
     {%- endif -%}
@@ -112,14 +140,28 @@
   {%- do log("Watermark moves to " ~ cut_off().strftime("%Y-%m-%dT%H:%M:%SZ") ~ ".", info=true) -%}
   merge into {{ watermark_table() }} as present
   using (
-    {%- for dataset in datasets %}
-    select '{{ dataset }}' as dataset, {{ timestamp_literal(cut_off()) }} as complete_until
-    {%- if not loop.last %} union all{% endif %}
-    {%- endfor %}
+    select named.dataset, {{ timestamp_literal(cut_off()) }} as complete_until, others.row_count = 0 as was_alone
+    from (
+      {%- for dataset in datasets %}
+      select '{{ dataset }}' as dataset
+      {%- if not loop.last %} union all{% endif %}
+      {%- endfor %}
+    ) as named
+    cross join ({{ others_under_way() }}) as others
   ) as declared
   on present.dataset = declared.dataset
-  when matched and present.complete_until < declared.complete_until
-    then update set complete_until = declared.complete_until
+  when matched and present.complete_until <= declared.complete_until
+    then update set
+      complete_until = declared.complete_until,
+      settled_until = case
+        when declared.was_alone then declared.complete_until
+        else coalesce(present.settled_until, present.complete_until)
+      end
   when not matched
-    then insert (dataset, complete_until) values (declared.dataset, declared.complete_until)
+    then insert (dataset, complete_until, settled_until)
+    values (
+      declared.dataset,
+      declared.complete_until,
+      case when declared.was_alone then declared.complete_until else timestamp '1970-01-01 00:00:00' end
+    )
 {% endmacro %}

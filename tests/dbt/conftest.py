@@ -48,6 +48,15 @@ def killed(warehouse: Warehouse, clock: datetime, after: str) -> None:
         assert dbt.returncode < 0
 
 
+def overtaken(copy: Path, until: datetime) -> Path:
+    """A copy of the project of which a run is overtaken: another one declares all complete until then, in its middle."""
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    model, end = copy / "models/intermediate/payments/int_payments__changes.sql", f"timestamp '{until:%Y-%m-%d %H:%M:%S}'"
+    moved = f"update amazon_pspp.watermark set complete_until = {end} where complete_until < {end}"
+    model.write_text(f'{{{{ config(pre_hook="{moved}") }}}}\n{model.read_text(encoding="utf-8")}', encoding="utf-8")
+    return copy
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """The runs at two minutes past 14, 15, 16 and 17 o'clock over the four hours of the story."""

@@ -12,10 +12,9 @@ from localcloud.dbt import BuildFailed, build, run
 from localcloud.rawdata import raw_rows
 from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
-from tests.dbt.conftest import Run, killed
-from tests.dbt.mutants import Mutant
-from tests.dbt.rows import at, contact, loaded, payment
-from tests.dbt.state import KEYS, answer, expected, state
+from tests.dbt.conftest import Run, killed, overtaken
+from tests.dbt.rows import at, beneficiary, contact, loaded, payment, virtual_account
+from tests.dbt.state import KEYS, answer, expected, log, state
 
 SOON = timedelta(minutes=2)
 LAST_INSTANT = timedelta(microseconds=1)
@@ -61,25 +60,27 @@ def test_no_row_enters_an_hour_that_is_complete_even_when_the_clock_goes_back(
     assert after.marts == expected(runs[0].state.marts, answer(warehouse), at(stamp))
 
 
-def test_a_run_that_is_overtaken_in_its_middle_fails_publishes_nothing_and_a_full_refresh_finds_what_it_read(
+def test_a_run_that_is_overtaken_fails_and_publishes_nothing_and_the_next_plain_run_publishes_what_it_read(
     runs: list[Run], tmp_path: Path
 ) -> None:
     warehouse = runs[0].copy(tmp_path)
-    warehouse.load(loaded([payment("U", "U", "U", 2, status="executed")], "14:30"))
-    moved = f"update amazon_pspp.watermark set complete_until = timestamp '{at('15:00'):%Y-%m-%d %H:%M:%S}'"
-    overtaken = Mutant(
-        "models/intermediate/payments/int_payments__changes.sql",
-        "{{ changes(",
-        f'{{{{ config(pre_hook="{moved}") }}}}\n{{{{ changes(',
-    ).written(tmp_path / "project")
-    with pytest.raises(BuildFailed, match="another run has moved it since this one began"):
-        run(warehouse, "build", now=at("15:02"), project=overtaken)
-    after = state(warehouse)
-    assert after.watermark == complete_until("15:00")
-    assert after.marts["payments"] == runs[0].state.marts["payments"]
+    moved = virtual_account("A", "001A", 2, iban="ES00" + "1" * 20)
+    renamed = beneficiary("A", 2, name="Renamed, S.L.")
+    warehouse.load(loaded([payment("U", "U", "U", 2, status="executed"), moved, renamed], "14:30"))
+    with pytest.raises(BuildFailed, match="another run has moved it since this one began") as failed:
+        run(warehouse, "build", now=at("15:02"), project=overtaken(tmp_path / "project", at("15:00")))
+    assert state(warehouse).watermark == complete_until("15:00")
+    assert state(warehouse).marts == runs[0].state.marts
 
-    build(warehouse, at("16:02"), "--full-refresh")
-    assert state(warehouse).marts["payments"]["payU",]["updated_at"] == at("16:00") - LAST_INSTANT
+    build(warehouse, at("16:02"))
+    assert state(warehouse).watermark == complete_until("16:00")
+    assert state(warehouse).marts == expected(runs[0].state.marts, answer(warehouse), at("16:00") - LAST_INSTANT)
+
+    sent = {name: log(warehouse, name) for name in KEYS}
+    build(warehouse, at("17:02"))
+    assert {name: log(warehouse, name) for name in KEYS} == sent
+    assert "The next run takes what this one has read" in str(failed.value)
+    assert "full-refresh" not in str(failed.value)
 
 
 def test_a_full_refresh_reads_all_raw_rows_again_and_sends_none_again(runs: list[Run], tmp_path: Path) -> None:

@@ -40,7 +40,6 @@ joined as (
 
 select
     joined.*,
-    -- Of a record that an account's leaving takes along it is not looked up whether it was shared: it need not have been.
-    case when is_shared then only_news else is_news or only_news end as is_compared
+    {{ is_compared('payments') }} as is_compared
 from joined
 where is_shared or is_news or only_news or {{ account_left('joined.virtual_account_id', 'payments') }}
