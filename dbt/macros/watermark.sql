@@ -138,6 +138,10 @@
   {%- endfor -%}
   {%- if not datasets -%}{{ return('') }}{%- endif -%}
   {%- do log("Watermark moves to " ~ cut_off().strftime("%Y-%m-%dT%H:%M:%SZ") ~ ".", info=true) -%}
+  {%- if run_query(others_under_way()).columns[0].values()[0] -%}
+    {%- do log("Another run was under way during this one, or was killed. The next run looks at everything again that was read "
+        ~ "since " ~ settled_until(datasets).strftime("%Y-%m-%dT%H:%M:%SZ") ~ ".", info=true) -%}
+  {%- endif -%}
   merge into {{ watermark_table() }} as present
   using (
     select named.dataset, {{ timestamp_literal(cut_off()) }} as complete_until, others.row_count = 0 as was_alone

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,9 +34,10 @@ class Run:
         return DuckDBFile(Path(shutil.copy(self.file, place / "psp.duckdb")))
 
 
-def killed(warehouse: Warehouse, clock: datetime, after: str) -> None:
-    """Run `dbt build` in a process of its own, and kill it when a table is made whose name has `after` in it."""
-    with TemporaryDirectory(prefix="dbt-killed-") as scratch:
+@contextmanager
+def held(warehouse: Warehouse, clock: datetime, after: str) -> Iterator[subprocess.Popen[str]]:
+    """`dbt build` in a process of its own, which stands still since a table was made whose name has `after` in it."""
+    with TemporaryDirectory(prefix="dbt-held-") as scratch:
         given = ["--exclude-resource-type", "unit_test", "--vars", f"{{now: '{clock.isoformat()}'}}"]
         dbt = subprocess.Popen(
             [PROGRAM, "build", *given, *options(warehouse, PROJECT, Path(scratch))],
@@ -43,15 +47,36 @@ def killed(warehouse: Warehouse, clock: datetime, after: str) -> None:
         )
         with dbt:
             assert dbt.stdout is not None
-            assert any("OK created sql " in line and after in line for line in dbt.stdout)
-            dbt.kill()
-        assert dbt.returncode < 0
+            try:
+                assert any("OK created sql " in line and after in line for line in dbt.stdout)
+                dbt.send_signal(signal.SIGSTOP)
+                yield dbt
+            finally:
+                dbt.kill()
 
 
-def overtaken(copy: Path, until: datetime) -> Path:
-    """A copy of the project of which a run is overtaken: another one declares all complete until then, in its middle."""
-    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
-    model, end = copy / "models/intermediate/payments/int_payments__changes.sql", f"timestamp '{until:%Y-%m-%d %H:%M:%S}'"
+def killed(warehouse: Warehouse, clock: datetime, after: str) -> None:
+    """Run `dbt build` in a process of its own, and kill it when a table is made whose name has `after` in it."""
+    with held(warehouse, clock, after) as dbt:
+        pass
+    assert dbt.returncode < 0
+
+
+def released(dbt: subprocess.Popen[str]) -> str:
+    """Let a run that stood still go on, and return what it printed. Raises AssertionError where it failed."""
+    dbt.send_signal(signal.SIGCONT)
+    printed = dbt.communicate()[0]
+    assert dbt.returncode == 0, printed
+    return printed
+
+
+def overtaken(copy: Path, until: datetime, project: Path = PROJECT) -> Path:
+    """A copy of the project whose run is overtaken: in its middle another one declares all complete until then."""
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    model, end = (
+        copy / "models/intermediate/payments/int_payments__changes.sql",
+        f"timestamp '{until:%Y-%m-%d %H:%M:%S}'",
+    )
     moved = f"update amazon_pspp.watermark set complete_until = {end} where complete_until < {end}"
     model.write_text(f'{{{{ config(pre_hook="{moved}") }}}}\n{model.read_text(encoding="utf-8")}', encoding="utf-8")
     return copy

@@ -39,6 +39,12 @@ def state(warehouse: Warehouse) -> State:
     return State(marts, {mark["dataset"]: mark["complete_until"] for mark in marks.to_dicts()})
 
 
+def settled(warehouse: Warehouse) -> dict[str, datetime]:
+    """Until when what was read is settled."""
+    marks = warehouse.rows("SELECT dataset, coalesce(settled_until, complete_until) AS mark FROM amazon_pspp.watermark")
+    return {row["dataset"]: row["mark"] for row in marks.to_dicts()}
+
+
 def log(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
     """Every row of a mart, in the order of time. Raises AssertionError where an hour has a key twice."""
     rows = warehouse.rows(f"SELECT * FROM amazon_pspp.{name} ORDER BY updated_at").to_dicts()

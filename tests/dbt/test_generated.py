@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import polars as pl
@@ -20,9 +22,9 @@ import pytest
 from localcloud.dbt import PROJECT, BuildFailed, run
 from localcloud.processes import start
 from localcloud.warehouses import DuckDBFile, LocalBigQuery, Warehouse
-from tests.dbt.conftest import killed
+from tests.dbt.conftest import killed, overtaken
 from tests.dbt.generated import KINDS, Story, hour
-from tests.dbt.state import KEYS, Mart, answer, key, log, shared, state
+from tests.dbt.state import KEYS, Mart, answer, key, log, settled, shared, state
 
 STORIES = range(int(os.environ.get("PSPP_DBT_STORIES", "2")))
 BIGQUERY_STORIES = [(seed, "bigquery") for seed in range(int(os.environ.get("PSPP_DBT_BIGQUERY_STORIES", "0")))]
@@ -75,7 +77,7 @@ def keeps_contract(name: str, row: dict[str, Any]) -> bool:
 
 WRONG: Final = {"slow clock": -3, "fast clock": 3}
 """Hours by which the clock of a run may be wrong."""
-RUNS: Final = ("plain", "plain", "plain", "twice", "skipped", "part", "untested", "failed", "killed", *WRONG)
+RUNS: Final = ("plain", "plain", "overtaken", "twice", "skipped", "part", "untested", "failed", "killed", *WRONG)
 """What may become of an hour's run."""
 
 
@@ -89,6 +91,11 @@ def advance(warehouse: Warehouse, kind: str, random: Random, clock: datetime, pr
     elif kind == "failed":
         with pytest.raises(BuildFailed):
             run(warehouse, "build", now=clock, given={"departure_limit": {"rows": -1, "share": -1}}, project=project)
+    elif kind == "overtaken":
+        with TemporaryDirectory() as place, suppress(BuildFailed):  # where the clock was ahead, none can overtake it
+            slow = overtaken(Path(place) / "project", clock.replace(minute=0), project)
+            run(warehouse, "build", now=clock, given=NO_LIMIT, project=slow)
+            return True
     elif kind == "killed":
         killed(warehouse, clock, random.choice(("int_payments__versions", "int_payments__changes", "identity")))
     elif kind != "skipped":
@@ -104,7 +111,7 @@ RECORDS: Final = {"payments": ("payment", "payment_id"), "transactions": ("trans
 
 
 def looked_at_again(warehouse: Warehouse, name: str, complete: datetime) -> set[str]:
-    """Records that the last run took for news, though a complete one had read this version; quarantined ones may be."""
+    """Records that the last run took for news, though this version was settled; quarantined ones may be."""
     record, known = RECORDS[name]
     place = "amazon_pspp_staging"
     found = warehouse.rows(
@@ -140,7 +147,7 @@ def follow(seed: int, kinds: Sequence[str], warehouse: Warehouse, raw: DuckDBFil
         story.now += timedelta(hours=1)
         load(story.loaded())
         if last in (1, 6):
-            before = state(warehouse).watermark
+            before = settled(warehouse)
             run(warehouse, "build", now=story.now + timedelta(minutes=2), given=NO_LIMIT, project=project)
             reader.read(warehouse)
     assert {name: looked_at_again(warehouse, name, before[name]) for name in RECORDS} == {
@@ -175,8 +182,8 @@ def test_a_reader_of_every_complete_hour_holds_exactly_what_is_to_be_shared(
         service.stop()
 
 
-@pytest.mark.parametrize("kind", ["killed", "slow clock", "fast clock"])
-def test_a_story_whose_second_run_is_killed_or_has_a_wrong_clock_ends_well(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["killed", "overtaken", "slow clock", "fast clock"])
+def test_a_story_whose_second_run_is_killed_overtaken_or_has_a_wrong_clock_ends_well(kind: str, tmp_path: Path) -> None:
     warehouse = DuckDBFile(tmp_path / "psp.duckdb")
     follow(7, ["plain", kind, "plain"], warehouse, warehouse)
 

@@ -14,7 +14,8 @@ from localcloud.warehouses import DuckDBFile
 from tests.dbt import story
 from tests.dbt.conftest import Run, killed, overtaken
 from tests.dbt.rows import at, beneficiary, contact, loaded, payment, virtual_account
-from tests.dbt.state import KEYS, answer, expected, log, state
+from tests.dbt.state import KEYS, answer, expected, log, settled, state
+from tests.dbt.test_generated import looked_at_again
 
 SOON = timedelta(minutes=2)
 LAST_INSTANT = timedelta(microseconds=1)
@@ -35,6 +36,23 @@ def test_a_killed_run_leaves_the_watermark_and_the_next_run_completes_what_it_le
 
     build(warehouse, at("15:02"))
     assert state(warehouse) == runs[1].state
+    assert settled(warehouse) == complete_until("14:00")
+
+    build(warehouse, at("21:02"))
+    assert settled(warehouse) == complete_until("21:00")
+    assert state(warehouse).marts == runs[1].state.marts
+
+
+def test_a_watermark_of_an_earlier_version_is_taken_as_settled(runs: list[Run], tmp_path: Path) -> None:
+    warehouse = runs[0].copy(tmp_path)
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("ALTER TABLE amazon_pspp.watermark DROP COLUMN settled_until; DROP TABLE amazon_pspp.runs")
+    for rows in story.raw(1):
+        warehouse.load(rows)
+    build(warehouse, at("15:02"))
+    assert state(warehouse) == runs[1].state
+    assert settled(warehouse) == complete_until("15:00")
+    assert not looked_at_again(warehouse, "payments", at("14:00"))
 
 
 def test_models_without_their_tests_and_a_selection_leave_the_watermark(runs: list[Run], tmp_path: Path) -> None:
