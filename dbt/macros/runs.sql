@@ -36,7 +36,11 @@
   {%- set limit = run_clock() - modules.datetime.timedelta(hours=var('longest_run_hours')) -%}
   select count(*) as row_count
   from {{ runs_table() }} as other
-  cross join (select min(began_at) as began_at from {{ runs_table() }} where run_id = '{{ invocation_id }}') as own
+  cross join (
+    select coalesce(min(began_at), timestamp '1970-01-01 00:00:00') as began_at
+    from {{ runs_table() }}
+    where run_id = '{{ invocation_id }}'
+  ) as own
   where
     other.run_id <> '{{ invocation_id }}'
     and (other.ended_at >= own.began_at or (other.ended_at is null and other.clock > {{ timestamp_literal(limit) }}))

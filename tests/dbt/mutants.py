@@ -8,7 +8,7 @@ that none of them notices survives. The project without a change has to pass the
 
 Four of macros/ledger.sql survive these short stories, and are noticed by tests that are not run here: the search of all
 days and the choice of the news by test_quarantine, the digest of what is looked up by test_story, the hours that are
-read again by test_watermark.
+read again by test_watermark. What overlapping runs leave is noticed by test_watermark and test_overlap.
 """
 
 from __future__ import annotations
@@ -123,11 +123,11 @@ MUTANTS: Final = [
         "macros/ledger.sql",
         ("seen.loaded_at >= newest.loaded_at", "seen.loaded_at > newest.loaded_at"),
         ("order by version desc, loaded_at desc, is_deleted desc", "order by version, loaded_at desc, is_deleted desc"),
-        ("when seen.seen_at < {{ timestamp_literal(complete_until([dataset])) }}\n", "when true\n"),
+        ("when seen.seen_at < {{ timestamp_literal(settled_until([dataset])) }}\n", "when true\n"),
         ("none if found(strays) else days", "days"),
         ("loaded_at desc, from_news desc", "loaded_at desc, from_news"),
         ("before.row_digest <> present.row_digest", "false"),
-        ("where before.is_present and present.{{ key }} is null", "where false and present.{{ key }} is null"),
+        ("(before.is_present or before.is_unsettled) and present", "false and present"),
         ("run_clock()] | min - modules.datetime.timedelta(hours=var('reread_hours'))", "run_clock()] | min"),
     ),
     *_of(
@@ -142,7 +142,7 @@ MUTANTS: Final = [
     *_of(
         "macros/watermark.sql",
         ("'updated_at') }} >= {{", "'updated_at') }} > {{"),
-        ("when matched and present.complete_until < declared.complete_until\n", "when matched\n"),
+        ("when matched and present.complete_until <= declared.complete_until\n", "when matched\n"),
     ),
     *_of(
         "macros/clock.sql",
