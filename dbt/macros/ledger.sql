@@ -104,8 +104,8 @@
   from {{ waiting }} as waiting
   left join fresh on fresh.{{ key }} = waiting.{{ key }}
   where
-    waiting.updated_at >= {{ timestamp_literal(complete_until([dataset]) - modules.datetime.timedelta(hours=1)) }}
-    and waiting.updated_at < {{ timestamp_literal(complete_until([dataset])) }}
+    waiting.updated_at >= {{ timestamp_literal(settled_until([dataset]) - modules.datetime.timedelta(hours=1)) }}
+    and waiting.updated_at < {{ timestamp_literal(settled_until([dataset])) }}
     and fresh.{{ key }} is null
   {%- endif %}
   {%- else %}
@@ -198,8 +198,8 @@
 
 {#
   The records that this run has to look at: the news, and those that a change of their account or beneficiary changes too; while
-  hours are unsettled, those that were published in them too. With compares_all, every record. is_news: whether it is news; only_news: whether it is nothing else, so that what was published
-  of it tells whether it changed.
+  hours are unsettled, those that were published in them too. With compares_all, every record. is_news: whether it is news;
+  only_news: whether it is nothing else, so that what was published of it tells whether it changed.
   `changed`: a condition on the record `filed`, true where the change of something that it shows is news; `buckets`: of the accounts.
 #}
 {% macro records_to_look_at(dataset, record, key, changed, buckets) %}

@@ -100,7 +100,8 @@
   in this invocation and succeeded; otherwise changes nothing and says why. A selection, `dbt run` without the tests, a
   retry of the failed nodes alone, a failure: none of them moves it, and no warning either, but those of tests that say
   `holds_watermark: false`, which tell of something that need not hold the hour. A killed run never gets here.
-  It never moves back. A dataset of `wait_for_quarantined` with rows in quarantine stays where it is.
+  It never moves back. What a second run of an hour files belongs to the next, so it settles nothing. A dataset of
+  `wait_for_quarantined` with rows in quarantine stays where it is.
 #}
 {% macro move_watermark(results) %}
   {%- if not execute or flags.WHICH not in ('build', 'run', 'test', 'retry') -%}{{ return('') }}{%- endif -%}
@@ -154,7 +155,7 @@
     cross join ({{ others_under_way() }}) as others
   ) as declared
   on present.dataset = declared.dataset
-  when matched and present.complete_until <= declared.complete_until
+  when matched and present.complete_until < declared.complete_until
     then update set
       complete_until = declared.complete_until,
       settled_until = case

@@ -142,7 +142,7 @@ MUTANTS: Final = [
     *_of(
         "macros/watermark.sql",
         ("'updated_at') }} >= {{", "'updated_at') }} > {{"),
-        ("when matched and present.complete_until <= declared.complete_until\n", "when matched\n"),
+        ("when matched and present.complete_until < declared.complete_until\n", "when matched\n"),
     ),
     *_of(
         "macros/clock.sql",
