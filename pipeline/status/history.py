@@ -94,7 +94,7 @@ def history(records: SlotFolder, run: Run, first: datetime | None = None) -> His
 
 def returned_for(slot: Slot, run: Run) -> list[Returned]:
     """The files that the partner sent back about a slot, matched by their names."""
-    contracts = run.contracts.every()
+    contracts = tuple(run.contracts.every())
 
     def about(name: str) -> bool:
         found = recognised(name, contracts)
