@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,4 +173,14 @@ def processes(home: Path) -> list[str]:
                 found.append(process.name())
         except psutil.Error:  # it ended while we looked
             continue
+    return found
+
+
+def left_after(seconds: float, home: Path) -> list[str]:
+    """The processes that still work in `home` then; at once none where all have ended. An agent that has said that it
+    ends takes a moment to do so.
+    """
+    end = time.monotonic() + seconds
+    while (found := processes(home)) and time.monotonic() < end:
+        time.sleep(0.01)
     return found

@@ -14,7 +14,7 @@ import pytest
 from localcloud.processes import repository
 from pipeline.errors import SealFailed
 from pipeline.pgp.home import Gpg, cleaner_of, gnupghome
-from tests.keyrings import People, processes
+from tests.keyrings import People, left_after, processes
 
 PATIENCE = 20.0
 HOLD = """
@@ -45,14 +45,14 @@ def test_only_this_user_may_enter_a_home_that_is_gone_with_its_agent_after_the_b
         assert gpg.sign("x").fingerprint
         assert "gpg-agent" in processes(home)
     assert not home.exists()
-    assert processes(home) == []
+    assert left_after(PATIENCE, home) == []
 
 
 def test_a_home_is_gone_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), gnupghome() as home:
         raise ZeroDivisionError
     assert not home.exists()
-    assert processes(home) == []
+    assert left_after(PATIENCE, home) == []
 
 
 @pytest.mark.parametrize(
