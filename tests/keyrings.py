@@ -176,11 +176,15 @@ def processes(home: Path) -> list[str]:
     return found
 
 
-def left_after(seconds: float, home: Path) -> list[str]:
-    """The processes that still work in `home` then; at once none where all have ended. An agent that has said that it
-    ends takes a moment to do so.
-    """
-    end = time.monotonic() + seconds
-    while (found := processes(home)) and time.monotonic() < end:
-        time.sleep(0.01)
-    return found
+PATIENCE: Final = 20.0
+"""Seconds; an agent that has said that it ends takes a moment to do so."""
+
+
+def wait_until_gone(home: Path) -> bool:
+    """Whether directory and processes went within PATIENCE."""
+    end = time.monotonic() + PATIENCE
+    while home.exists() or processes(home):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

@@ -72,14 +72,14 @@ class Session:
 
         from pipeline import settings
 
-        given = dict(os.environ)
+        written: dict[str, str] = {}
         if self.env_file:  # wins over what is left in the shell, perhaps of another deployment
             read = dotenv_values(self.env_file, interpolate=False)
             written = {name: value for name, value in read.items() if value is not None}
             for name in settings.ENDPOINTS:  # libraries read them from the process; unnamed is the cloud's
                 os.environ.pop(name, None)
             os.environ.update({name: written[name] for name in settings.ENDPOINTS if name in written})
-            given = {**given, **dict.fromkeys(settings.ENDPOINTS, ""), **written}
+        given = {**os.environ, **written}
         known = settings.from_environment(given, needed=self.needed)  # a setting that is missing is said at once
         from pipeline.run import Deployment
 

@@ -47,7 +47,7 @@ def added_or_removed(old: Dataset, new: Dataset) -> Iterator[Change]:
                 says = "The column is not sent any more; readers of the old contract miss it."
             left = f"the column {column.name}"
             need = None
-            if column.source not in [unshared.split()[0] for unshared in new.unshared]:
+            if column.source not in {unshared.name for unshared in new.unshared}:
                 need = (
                     f"Keep {column.source} in the table, as `shared: false`, until the last hour under the old "
                     "contract has left the look-back: those hours are counted anew with it."

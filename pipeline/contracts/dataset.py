@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pipeline.contracts import file_names
 from pipeline.contracts.promise import Promise
@@ -66,14 +66,29 @@ class Total:
         return f"{self.function}({self.column})"
 
 
+class Unshared(NamedTuple):
+    """A column of the table that no file has."""
+
+    name: str
+    type: str
+
+
+class Place(NamedTuple):
+    """Where a file of ours belongs: the start of its window, its revision and its part."""
+
+    start: datetime
+    revision: int
+    part: int
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A contract as the pipeline uses it, and its text. Column names in `key`, `change` and `totals` are the file's.
 
     Two contracts of one dataset may be deployed for an agreed time: one of them has a `series_name`, under which its
     deliveries are asked for and recorded. Hours before `starts` and from `ends` on are not sent under the contract.
-    `unshared` are the columns of the table that no file has, each with its type. `formulas` is about texts that a
-    spreadsheet would carry out, `nul` about the character NUL, which most databases cannot load.
+    `unshared` are the columns of the table that no file has. `formulas` is about texts that a spreadsheet would carry
+    out, `nul` about the character NUL, which most databases cannot load.
     """
 
     name: str
@@ -94,7 +109,7 @@ class Dataset:
     starts: datetime | None = None
     ends: datetime | None = None
     promise: Promise | None = None
-    unshared: tuple[str, ...] = ()
+    unshared: tuple[Unshared, ...] = ()
     text: str = field(default="", repr=False)
 
     @property
@@ -138,30 +153,35 @@ class Dataset:
             version=self.version,
         )
 
-    def recognise(self, name: str) -> tuple[datetime, int, int] | None:
-        """Start of the window, revision and part of a file of ours whose name stands in `name`, if one does."""
+    def recognise(self, name: str) -> Place | None:
+        """Where the file of ours whose name stands in `name` belongs, if one does."""
         match = self.match(name)
-        if match is None:
-            return None
-        try:
-            start = datetime.strptime(match["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        except ValueError:  # digits, but no time
-            return None
-        return start, int(match["revision"]), int(match["part"])
+        return None if match is None else _place(match)
 
     def match(self, name: str) -> re.Match[str] | None:
         """Where a name of ours stands in `name`, in whatever case the partner's system writes it."""
         return re.search(file_names.pattern(self).removesuffix(r"\.csv"), name, re.IGNORECASE)
 
 
-def recognised(name: str, contracts: Iterable[Dataset]) -> tuple[Dataset, tuple[datetime, int, int]] | None:
-    """The contract whose file is named in `name`, and what Dataset.recognise says; None where no file is.
+def recognised(name: str, contracts: Iterable[Dataset]) -> tuple[Dataset, Place] | None:
+    """The contract whose file is named in `name`, and where that file belongs; None where no file is.
 
     The longest name counts: `payments_...` is the end of `repayments_...`.
     """
     known = [
-        (contract, found, match[0])
+        (len(match[0]), contract, place)
         for contract in contracts
-        if (match := contract.match(name)) is not None and (found := contract.recognise(name)) is not None
+        if (match := contract.match(name)) is not None and (place := _place(match)) is not None
     ]
-    return max(known, key=lambda one: len(one[2]))[:2] if known else None
+    if not known:
+        return None
+    _, contract, place = max(known, key=lambda one: one[0])
+    return contract, place
+
+
+def _place(match: re.Match[str]) -> Place | None:
+    try:
+        start = datetime.strptime(match["start"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:  # digits, but no time
+        return None
+    return Place(start, int(match["revision"]), int(match["part"]))

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from pipeline.contracts import condition, file_names
 from pipeline.contracts.column_reader import ColumnReader, custom
-from pipeline.contracts.dataset import Column, Dataset, Policy, Reads, Total
+from pipeline.contracts.dataset import Column, Dataset, Policy, Reads, Total, Unshared
 from pipeline.contracts.promise import promise
 from pipeline.errors import ContractInvalid
 from pipeline.window import Window
@@ -144,7 +144,7 @@ class _Reader(ColumnReader):
             ends=self.hour(own.get("endsAt"), f"{place}.endsAt"),
             promise=promise(contract.slaProperties or [], self.wrong),
             unshared=tuple(
-                f"{entry.physicalName or entry.name} {entry.physicalType}"
+                Unshared(str(entry.physicalName or entry.name), str(entry.physicalType))
                 for entry in properties
                 if entry not in shared
             ),

@@ -176,7 +176,7 @@ def _series(old: Dataset, new: Dataset) -> Iterator[Change]:
 
 def _unshared(old: Dataset, new: Dataset) -> Iterator[Change]:
     if old.unshared != new.unshared:
-        before, after = (", ".join(contract.unshared) for contract in (old, new))
+        before, after = (", ".join(" ".join(one) for one in contract.unshared) for contract in (old, new))
         says, need = "Columns changed that are not shared.", "Change the mart, run dbt/from_contracts.py."
         yield Change("not shared", None, before, after, says, warehouse=need)
 

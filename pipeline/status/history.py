@@ -98,6 +98,6 @@ def returned_for(slot: Slot, run: Run) -> list[Returned]:
 
     def about(name: str) -> bool:
         found = recognised(name, contracts)
-        return found is not None and (found[0].series, found[1][0]) == (slot.dataset, slot.window.start)
+        return found is not None and (found[0].series, found[1].start) == (slot.dataset, slot.window.start)
 
     return run.records.returns().records(about)

@@ -14,7 +14,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipeline.contracts import reader
 from pipeline.contracts.compatibility import numbers, raised
-from pipeline.contracts.dataset import Column, Dataset, Total
+from pipeline.contracts.dataset import Column, Dataset, Total, Unshared
 from pipeline.contracts.promise import Promise
 from pipeline.contracts.rules import RULES, Rule, compare
 from pipeline.settings import HERE
@@ -358,7 +358,7 @@ OTHER: Final[dict[str, Any]] = {
     "formulas": "refuse",
     "nul": "escape",
     "promise": Promise(30, 99, 30),
-    "unshared": ("secret BOOL",),
+    "unshared": (Unshared("secret", "BOOL"),),
     "text": "other",
 }
 OTHER_COLUMN: Final[dict[str, Any]] = {

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,8 @@ import pytest
 from localcloud.processes import repository
 from pipeline.errors import SealFailed
 from pipeline.pgp.home import Gpg, cleaner_of, gnupghome
-from tests.keyrings import People, left_after, processes
+from tests.keyrings import People, processes, wait_until_gone
 
-PATIENCE = 20.0
 HOLD = """
 import sys
 from pipeline.pgp.home import Gpg, gnupghome
@@ -27,16 +25,6 @@ with gnupghome() as home:
 """
 
 
-def wait_until_gone(home: Path) -> bool:
-    """Whether directory and processes went within PATIENCE."""
-    end = time.monotonic() + PATIENCE
-    while home.exists() or processes(home):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_only_this_user_may_enter_a_home_that_is_gone_with_its_agent_after_the_block(who: People) -> None:
     with gnupghome() as home:
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
@@ -45,14 +33,14 @@ def test_only_this_user_may_enter_a_home_that_is_gone_with_its_agent_after_the_b
         assert gpg.sign("x").fingerprint
         assert "gpg-agent" in processes(home)
     assert not home.exists()
-    assert left_after(PATIENCE, home) == []
+    assert wait_until_gone(home)
 
 
 def test_a_home_is_gone_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), gnupghome() as home:
         raise ZeroDivisionError
     assert not home.exists()
-    assert left_after(PATIENCE, home) == []
+    assert wait_until_gone(home)
 
 
 @pytest.mark.parametrize(

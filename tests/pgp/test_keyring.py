@@ -23,12 +23,12 @@ from tests.keyrings import (
     People,
     add_subkey,
     gpg,
-    left_after,
     of_algorithm,
     open_by_gpg,
     ring,
     secrets,
     settings,
+    wait_until_gone,
     with_subkeys,
 )
 
@@ -76,7 +76,7 @@ def test_a_ring_is_gone_afterwards(who: People) -> None:
         home = keys.home
         assert home.is_dir()
     assert not home.exists()
-    assert left_after(20.0, home) == []
+    assert wait_until_gone(home)
 
 
 def test_a_ring_that_was_refused_is_gone_too(who: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
